@@ -28,7 +28,17 @@ import checkout_naive
 import click
 from typing_extensions import override
 
-from shopfloor import catalog, inventory, orders, payment_providers, payments, pricing, promotions, stock
+from shopfloor import (
+    catalog,
+    inventory,
+    orders,
+    payment_accounts,
+    payment_providers,
+    pricing,
+    promotions,
+    reconciliation,
+    stock,
+)
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
@@ -213,13 +223,13 @@ async def waiting_for_money(db: Database, shop: Shop) -> list[UUID]:
 async def told(db: Database, shop: Shop, attempts: Sequence[UUID], *, at_once: int) -> float:
     """Seconds until the money of all orders that wait for it is in the books."""
     async with db.transaction() as tx:
-        account = await payments.connections.connection(tx, shop_id=shop.id, connection_id=shop.connection)
+        account = await payment_accounts.connection(tx, shop_id=shop.id, connection_id=shop.connection)
 
-    postbox = payments.inbox.Postbox(db)
+    postbox = payment_accounts.inbox.Postbox(db)
 
     async def keep(attempt: UUID) -> None:
         message = Message("POST", "/", {}, str(attempt).encode(), now())
-        await postbox.keep(payments.inbox.Arrived(account, message, str(attempt)))
+        await postbox.keep(payment_accounts.inbox.Arrived(account, message, str(attempt)))
 
     kept = await side_by_side(attempts, keep, at_once=at_once)
     began = time.perf_counter()
@@ -320,7 +330,7 @@ async def measure(dsn: str, count: int, rounds: int, at_once: int) -> dict[str, 
             assert ours_wrote == naive_wrote, (ours_wrote[0], naive_wrote[0])
         async with db.transaction() as tx:
             checks = [
-                *await orders.audit(tx), *await payments.audit(tx), *await stock.audit(tx), *await promotions.audit(tx)
+                *await orders.audit(tx), *await reconciliation.audit(tx), *await stock.audit(tx), *await promotions.audit(tx)
             ]  # fmt: skip
             unpaid = await tx.value("SELECT count(*) FROM orders.orders WHERE payment_status <> 'paid'")
         broken = [check.name for check in checks if not check.passed]

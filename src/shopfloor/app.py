@@ -82,10 +82,11 @@ from shopfloor.metrics import api as metrics_api
 from shopfloor.notifications import api as messages_api
 from shopfloor.order_edits import api as order_edits_api
 from shopfloor.orders import api as orders_api
-from shopfloor.payments import api as payments_api
+from shopfloor.payment_accounts import api as payment_accounts_api
 from shopfloor.policies import api as policies_api
 from shopfloor.pricing import api as pricing_api
 from shopfloor.promotions import api as promotions_api
+from shopfloor.reconciliation import api as reconciliation_api
 from shopfloor.returns import api as returns_api
 from shopfloor.rooms import api as rooms_api
 from shopfloor.shoppers import api as shoppers_api
@@ -434,7 +435,7 @@ class PathRouter:
 
 
 JSON = (
-    people_api, shops_api, catalog_api, stock_api, media_api, live_api, rooms_api, chat_api, policies_api, orders_api, payments_api, disputes_api, pricing_api,
+    people_api, shops_api, catalog_api, stock_api, media_api, live_api, rooms_api, chat_api, policies_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
     promotions_api, order_edits_api, returns_api, metrics_api, demand_api, supply_api, customers_api, warehouse_api, invoicing_api,
     fapiao_api, messages_api,
 )  # fmt: skip

@@ -19,8 +19,8 @@ from shopfloor import (
     media,
     order_edits,
     orders,
-    payments,
     promotions,
+    reconciliation,
     returns,
     shop_borders,
     stock,
@@ -92,7 +92,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         discounted = await promotions.audit(tx)
         papers = await invoicing.audit(tx)
         asked_for = await fapiao.audit(tx)
-        paid = await payments.audit(tx)
+        paid = await reconciliation.audit(tx)
         contested = await disputes.audit(tx)
         came_back = await returns.audit(tx)
         edited = await order_edits.audit(tx)

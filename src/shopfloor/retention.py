@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from shopfloor import documents, inventory, notifications, payments, purchases, stock
+from shopfloor import documents, inventory, notifications, payment_accounts, payments, purchases, stock
 from shopfloor.kernel import logs, outbox, partitions, progress
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.records import dataclass
@@ -322,11 +322,10 @@ async def run(db: Database, *, archive: Path, consumers: Collection[str], at: da
     async with db.transaction() as tx:
         done.sheets += await documents.forget_sheets(tx, before=at - _after(SHEETS), limit=AT_ONCE)
     async with db.transaction() as tx:
-        messages, declines = await payments.forget(
-            tx, messages=at - _after(PAYMENT_MESSAGES), declines=at - _after(DECLINES), limit=AT_ONCE
+        done.payment_messages += await payment_accounts.inbox.empty(
+            tx, before=at - _after(PAYMENT_MESSAGES), limit=AT_ONCE
         )
-    done.payment_messages += messages
-    done.declines += declines
+        done.declines += await payments.guard.forget(tx, before=at - _after(DECLINES), limit=AT_ONCE)
     if done != Done():
         _log.info("retention.done", **done.as_dict())
     return done

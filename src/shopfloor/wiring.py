@@ -50,9 +50,9 @@ from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
 from shopfloor.notifications import telling
 from shopfloor.orders.events import BuyerErased
+from shopfloor.payment_accounts import Connections
 from shopfloor.payment_providers.kinds import KINDS, sandbox_kind
 from shopfloor.payment_providers.sandbox import Sandbox
-from shopfloor.payments.connections import Connections
 from shopfloor.policies import ShopTermsChanged
 from shopfloor.pricing.events import DeliveryChanged
 from shopfloor.rooms import Beat, BuyHandler, ChatLine, RoomHandlers, Rooms, Said, counters

@@ -25,9 +25,10 @@ from shopfloor import (
     live,
     notifications,
     orders,
+    payment_accounts,
     payment_providers,
-    payments,
     push,
+    reconciliation,
     retention,
     stock,
     webhooks,
@@ -65,7 +66,7 @@ SEND_LOOK_EVERY: Final = 1.0
 # For what is due at a time of which no notice tells: a retry, a reminder.
 DUE_EVERY: Final = 5.0
 # What wakes who works in the background: facts, jobs, and what concerns money.
-CHANNELS: Final = (outbox.FACTS, dispatcher.CHANNEL, payments.inbox.CHANNEL)
+CHANNELS: Final = (outbox.FACTS, dispatcher.CHANNEL, payment_accounts.inbox.CHANNEL)
 
 _log = logs.get("worker")
 
@@ -98,7 +99,7 @@ def loops(
 
     async def notice_silence() -> None:
         async with db.transaction() as tx:
-            await payments.notice_silence(tx)
+            await reconciliation.notice_silence(tx)
 
     async def forget() -> None:
         async with db.transaction() as tx:
@@ -130,7 +131,7 @@ def loops(
         expire_holds(db, arrivals),
         end_flashes(db, arrivals),
         _every(SWEEP_EVERY, "sweep", sweep),
-        _whenever(arrivals, payments.inbox.CHANNEL, "payments", hear_payments),
+        _whenever(arrivals, payment_accounts.inbox.CHANNEL, "payments", hear_payments),
         _every(RECONCILE_EVERY, "reconcile", reconcile),
         _every(SILENCE_EVERY, "notice_silence", notice_silence),
         _every(FETCH_EVERY, "fetch_pictures", fetch_pictures),

@@ -107,6 +107,7 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
                 "pricing",
                 "catalog",
                 "payments",
+                "payment_accounts",
                 "fapiao",
                 "notifications",
                 "web",

@@ -15,7 +15,7 @@ import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
-    "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "catalog", "collector", "inventory", "collections", "stock", "media", "live", "rooms", "promotions", "payments", "disputes", "purchases", "policies",
+    "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "catalog", "collector", "inventory", "collections", "stock", "media", "live", "rooms", "promotions", "payment_accounts", "payments", "payment_authorisations", "payment_refunds", "reconciliation", "disputes", "purchases", "policies",
     "orders", "chat", "fapiao", "returns", "related", "order_edits",
     "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
@@ -37,6 +37,15 @@ OWNERS = {
     "orders.policy": "policies",
     "orders.pay_to_change": "policies",
     "orders.pay_to_seen": "policies",
+    "payments.authorisation": "payment_authorisations",
+    "payments.connection": "payment_accounts",
+    "payments.difference": "reconciliation",
+    "payments.inbox": "payment_accounts",
+    "payments.refund_try": "payment_refunds",
+    "payments.statement": "reconciliation",
+    "payments.statement_line": "reconciliation",
+    "payments.v_authorisation": "payment_authorisations",
+    "payments.v_refund_try": "payment_refunds",
     "stock.closed_month": "inventory",
     "stock.level": "inventory",
     "stock.location": "inventory",

@@ -33,6 +33,7 @@ from shopfloor.notifications.sending import Sender
 from shopfloor.orders import events as order_events
 from shopfloor.orders import packing, shipping
 from shopfloor.payments import events as payment_events
+from shopfloor.reconciliation import events
 from shopfloor.returns import events as return_events
 from shopfloor.supply import events as supply_events
 
@@ -693,7 +694,7 @@ async def test_who_sees_the_money_is_told_of_a_dispute_with_its_deadline(
             ),
         )
         for _ in range(3):
-            await outbox.record(tx, payment_events.DifferenceOpened(market.shop_id, "twice", 1))
+            await outbox.record(tx, events.DifferenceOpened(market.shop_id, "twice", 1))
     await hear()
     await sender.run_once()
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shopfloor import inventory, live, orders, payments, stock
+from shopfloor import inventory, live, orders, reconciliation, stock
 from shopfloor.kernel.database import Database
 from shopfloor.orders import Address, Delivery, Form
 
@@ -133,7 +133,11 @@ class Market:
         async with self.db.transaction() as tx:
             broken = [
                 check
-                for check in [*await orders.audit(tx), *await payments.audit(tx), *await stock.audit(tx)]
+                for check in [
+                    *await orders.audit(tx),
+                    *await reconciliation.audit(tx),
+                    *await stock.audit(tx),
+                ]
                 if not check.passed
             ]
         assert broken == []

@@ -14,7 +14,16 @@ from tests.orders.test_orders_edits import save
 from tests.orders.test_orders_presale import intended
 from typing_extensions import override
 
-from shopfloor import fulfilment, invoicing, orders, payment_providers, payments
+from shopfloor import (
+    fulfilment,
+    invoicing,
+    orders,
+    payment_authorisations,
+    payment_providers,
+    payment_refunds,
+    payments,
+    reconciliation,
+)
 from shopfloor.invoicing.refusals import NotPaidYet
 from shopfloor.kernel.values import Money, now
 from shopfloor.order_edits import Change, LineChange
@@ -35,7 +44,7 @@ from shopfloor.payment_providers import (
     Provider,
     RefundOutcome,
 )
-from shopfloor.payments.connections import Way
+from shopfloor.payments.ways import Way
 
 WEEK = timedelta(days=7)
 ME = "person:1"
@@ -148,7 +157,7 @@ class Desk:
 
     async def ended(self) -> str | None:
         async with self.market.db.transaction() as tx:
-            found = await payments.authorisations.of_payment(tx, payment_id=self.payment.id)
+            found = await payment_authorisations.of_payment(tx, payment_id=self.payment.id)
         assert found is not None
         return found.ended
 
@@ -242,7 +251,7 @@ async def test_what_is_reserved_is_not_paid_and_keeps_the_units(market: Market) 
     async with market.db.transaction() as tx:
         view = await orders.order(tx, shop_id=market.shop_id, order_id=desk.order_id)
         assert view.due is None
-        with pytest.raises(payments.OverRefund):
+        with pytest.raises(payment_refunds.OverRefund):
             await orders.refund(
                 tx, shop_id=market.shop_id, order_id=desk.order_id, amount=Money(1, "CNY"), refund_id=desk.order_id,
                 note="", actor=ME,
@@ -425,7 +434,7 @@ async def test_a_merchant_is_told_once_before_it_ends_and_the_buyer_pays_by_the_
     [fact] = await market.facts("payments.authorisation_ending")
     assert (fact["order_id"], fact["amount_minor"]) == (str(desk.order_id), PRICE)
     async with market.db.transaction() as tx:
-        assert (await payments.trouble(tx, shop_id=market.shop_id)).authorised == 1
+        assert (await reconciliation.trouble(tx, shop_id=market.shop_id)).authorised == 1
     assert await desk.work() == 0
 
     await desk.ends_in(timedelta(hours=-2))
@@ -449,7 +458,7 @@ async def test_a_merchant_is_told_once_before_it_ends_and_the_buyer_pays_by_the_
     await orders.paying.look(market.db, desk.providers, payment=again)
     assert await desk.sums() == (PRICE, 0, 0, 0, PaymentStatus.PAID)
     async with market.db.transaction() as tx:
-        assert not (await payments.trouble(tx, shop_id=market.shop_id)).is_any
+        assert not (await reconciliation.trouble(tx, shop_id=market.shop_id)).is_any
     await market.assert_sound()
 
 
@@ -496,11 +505,11 @@ async def test_what_cannot_be_taken_waits_for_a_person_who_tries_again(market: M
     [fact] = await market.facts("payments.capture_failed")
     assert (fact["order_id"], fact["reason"]) == (str(desk.order_id), "The bank refused.")
     async with market.db.transaction() as tx:
-        assert (await payments.trouble(tx, shop_id=market.shop_id)).authorised == 1
-        await payments.authorisations.try_again(tx, shop_id=market.shop_id, payment_id=desk.payment.id)
-        with pytest.raises(payments.authorisations.CaptureNotFailed):
-            await payments.authorisations.try_again(tx, shop_id=market.shop_id, payment_id=desk.payment.id)
-        assert (await payments.trouble(tx, shop_id=market.shop_id)).authorised == 0
+        assert (await reconciliation.trouble(tx, shop_id=market.shop_id)).authorised == 1
+        await payment_authorisations.try_again(tx, shop_id=market.shop_id, payment_id=desk.payment.id)
+        with pytest.raises(payment_authorisations.CaptureNotFailed):
+            await payment_authorisations.try_again(tx, shop_id=market.shop_id, payment_id=desk.payment.id)
+        assert (await reconciliation.trouble(tx, shop_id=market.shop_id)).authorised == 0
     desk.card.declines = ""
     await desk.work()
     assert await desk.sums() == (PRICE, 0, 0, 0, PaymentStatus.PAID)
@@ -614,7 +623,7 @@ async def test_more_than_was_reserved_is_a_difference(market: Market, minor: int
 
     assert await desk.sums() == (0, 0, 0, 0, PaymentStatus.UNPAID)
     async with market.db.transaction() as tx:
-        assert (await payments.trouble(tx, shop_id=market.shop_id)).differences == 1
+        assert (await reconciliation.trouble(tx, shop_id=market.shop_id)).differences == 1
 
 
 async def test_another_amount_than_was_asked_for_is_not_counted_and_let_go(market: Market) -> None:
@@ -624,7 +633,7 @@ async def test_another_amount_than_was_asked_for_is_not_counted_and_let_go(marke
 
     assert (await desk.order()).payment_status is PaymentStatus.UNPAID
     async with market.db.transaction() as tx:
-        found = await payments.authorisations.of_payment(tx, payment_id=desk.payment.id)
+        found = await payment_authorisations.of_payment(tx, payment_id=desk.payment.id)
     assert found is not None
     assert found.wanted == "void"
 
@@ -692,6 +701,6 @@ async def test_the_audit_finds_what_is_wrong_with_reserved_money(
 
     async with market.db.transaction() as tx:
         await tx.connection.execute(broken.encode())
-        found = [*await payments.audit(tx), *await orders.audit(tx)]
+        found = [*await reconciliation.audit(tx), *await orders.audit(tx)]
 
     assert check in [each.name for each in found if not each.passed]

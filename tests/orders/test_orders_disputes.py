@@ -11,13 +11,20 @@ from tests.orders.conftest import PRICE, Market
 from tests.payments.fakes import accounts as fakes
 from typing_extensions import override
 
-from shopfloor import disputes, orders, payment_providers, payments
+from shopfloor import (
+    disputes,
+    orders,
+    payment_accounts,
+    payment_providers,
+    payment_refunds,
+    payments,
+    reconciliation,
+)
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.orders import disputed, refunds
 from shopfloor.orders.reports import apply_report
 from shopfloor.payment_providers import Abilities, Charged, Dispute, Manual, Message, Withdrawal
-from shopfloor.payments import statements
 
 CHARGE = "pi_1"
 
@@ -111,7 +118,7 @@ async def test_what_a_bank_holds_is_told_once_and_not_refunded_until_it_comes_ba
     assert (held.charged_minor, held.refund_granted_minor) == (PRICE, 0)
     [fact] = await market.facts("disputes.opened")
     assert (fact["order_id"], fact["amount_minor"], fact["reason"]) == (str(order.id), PRICE, "fraudulent")
-    with pytest.raises(payments.OverRefund) as refused:
+    with pytest.raises(payment_refunds.OverRefund) as refused:
         await refund(market, order.id, 1)
     assert refused.value.facts["refundable_minor"] == 0
     assert await order_now(market, order.id) == held
@@ -161,7 +168,7 @@ async def test_an_inquiry_withdraws_nothing_and_a_part_leaves_the_rest(market: M
     await hear(market, account, told("needs_answer", "withdrawn", minor=5_000))
 
     assert (await order_now(market, order.id)).refundable_minor == PRICE - 5_000
-    with pytest.raises(payments.OverRefund):
+    with pytest.raises(payment_refunds.OverRefund):
         await refund(market, order.id, PRICE - 4_999)
     assert (await refund(market, order.id, PRICE - 5_000)).refundable_minor == 0
     await market.assert_sound()
@@ -269,7 +276,7 @@ async def test_disputes_of_which_no_message_came_are_asked_for_and_asked_about(m
 
     async def ask() -> None:
         async with market.db.transaction() as tx:
-            accounts = await statements.accounts(tx)
+            accounts = await payment_accounts.every_connection(tx)
         await disputed.ask(market.db, providers, accounts)
 
     await ask()
@@ -336,18 +343,18 @@ async def test_a_refund_that_fails_is_said_once_until_it_is_tried_again(market: 
     order = await paid_online(market, account)
     await refund(market, order.id, 500)
     async with market.db.transaction() as tx:
-        [owed] = await payments.refunds.open_tries(tx, shop_id=market.shop_id)
+        [owed] = await payment_refunds.open_tries(tx, shop_id=market.shop_id)
         failed = payment_providers.RefundFailed("charge_disputed")
         for _ in range(2):
-            await payments.refunds.note(tx, refund_id=owed.refund, payment_id=owed.payment_id, outcome=failed)
-        assert (await payments.trouble(tx, shop_id=market.shop_id)).refunds_failed == 1
+            await payment_refunds.note(tx, refund_id=owed.refund, payment_id=owed.payment_id, outcome=failed)
+        assert (await reconciliation.trouble(tx, shop_id=market.shop_id)).refunds_failed == 1
 
     [fact] = await market.facts("payments.refund_failed")
     assert (fact["order_id"], fact["amount_minor"], fact["reason"]) == (str(order.id), 500, "charge_disputed")
     async with market.db.transaction() as tx:
-        await payments.refunds.ask_again(tx, shop_id=market.shop_id, refund_id=owed.refund)
-        assert not (await payments.trouble(tx, shop_id=market.shop_id)).is_any
-        await payments.refunds.note(tx, refund_id=owed.refund, payment_id=owed.payment_id, outcome=failed)
+        await payment_refunds.ask_again(tx, shop_id=market.shop_id, refund_id=owed.refund)
+        assert not (await reconciliation.trouble(tx, shop_id=market.shop_id)).is_any
+        await payment_refunds.note(tx, refund_id=owed.refund, payment_id=owed.payment_id, outcome=failed)
     assert len(await market.facts("payments.refund_failed")) == 2
 
 
@@ -362,7 +369,7 @@ async def test_a_refund_that_was_closed_is_sent_again_under_a_new_number_and_onc
         return {**payment_providers.MANUAL_ONLY, f"wechat/{account}": adapter}
 
     known = await source(market.shop_id)
-    way = payments.connections.Way(account, "wechat", "wechat", "", is_test=False)
+    way = payments.Way(account, "wechat", "wechat", "", is_test=False)
     payment = await orders.paying.begin(
         market.db, known, shop_id=market.shop_id, order_id=order.id, way=way, return_url="https://shop.test"
     )
@@ -374,17 +381,16 @@ async def test_a_refund_that_was_closed_is_sent_again_under_a_new_number_and_onc
     async def states() -> list[tuple[str, str]]:
         async with market.db.transaction() as tx:
             await tx.run("UPDATE payments.refund_try SET next_at = now() WHERE next_at IS NOT NULL")
-            listed = await payments.refunds.open_tries(tx, shop_id=market.shop_id)
+            listed = await payment_refunds.open_tries(tx, shop_id=market.shop_id)
         return [(each.state, each.reason) for each in listed]
 
     async def told_closed(key: str) -> None:
         body, headers = fake.notice(payment.id.hex, refund_number=first)
         async with market.db.transaction() as tx:
-            connection = await payments.connections.connection(
-                tx, shop_id=market.shop_id, connection_id=account
-            )
-            await payments.inbox.keep(
-                tx, payments.inbox.Arrived(connection, Message("POST", "/", headers, body, now()), key)
+            connection = await payment_accounts.connection(tx, shop_id=market.shop_id, connection_id=account)
+            await payment_accounts.inbox.keep(
+                tx,
+                payment_accounts.inbox.Arrived(connection, Message("POST", "/", headers, body, now()), key),
             )
         assert await orders.paying.work_inbox(market.db, source) == 1
 
@@ -395,9 +401,9 @@ async def test_a_refund_that_was_closed_is_sent_again_under_a_new_number_and_onc
     assert await states() == [("failed", "CLOSED")]
     for _ in range(2):
         async with market.db.transaction() as tx:
-            [owed] = await payments.refunds.open_tries(tx, shop_id=market.shop_id)
-            with suppress(payments.refunds.NotFailed):
-                await payments.refunds.ask_again(tx, shop_id=market.shop_id, refund_id=owed.refund)
+            [owed] = await payment_refunds.open_tries(tx, shop_id=market.shop_id)
+            with suppress(payment_refunds.NotFailed):
+                await payment_refunds.ask_again(tx, shop_id=market.shop_id, refund_id=owed.refund)
         await refunds.send_due(market.db, source)
         assert await states() == [("pending", "")]
     await told_closed("2")
@@ -411,7 +417,7 @@ async def test_a_refund_that_was_closed_is_sent_again_under_a_new_number_and_onc
     assert (list(made.refunds), made.refunded) == ([first, f"{first}-2"], 500)
     async with market.db.transaction() as tx:
         after = (await orders.order(tx, shop_id=market.shop_id, order_id=order.id)).order
-        assert not (await payments.trouble(tx, shop_id=market.shop_id)).is_any, "no money came back"
+        assert not (await reconciliation.trouble(tx, shop_id=market.shop_id)).is_any, "no money came back"
     assert (after.charged_minor, after.refund_granted_minor, after.refunded_minor) == (PRICE, 500, 500)
     assert len(await market.facts("payments.refund_failed")) == 1
     await market.assert_sound()
@@ -423,17 +429,15 @@ async def test_a_refund_that_is_stuck_between_is_said_once_and_ends_well(market:
     await refund(market, order.id, 500)
     pending = payment_providers.RefundPending
     async with market.db.transaction() as tx:
-        [owed] = await payments.refunds.open_tries(tx, shop_id=market.shop_id)
+        [owed] = await payment_refunds.open_tries(tx, shop_id=market.shop_id)
         for outcome in (pending("r1"), pending("r1", stuck=True), pending("r1", stuck=True)):
-            await payments.refunds.note(
-                tx, refund_id=owed.refund, payment_id=owed.payment_id, outcome=outcome
-            )
-        [waits] = await payments.refunds.open_tries(tx, shop_id=market.shop_id)
+            await payment_refunds.note(tx, refund_id=owed.refund, payment_id=owed.payment_id, outcome=outcome)
+        [waits] = await payment_refunds.open_tries(tx, shop_id=market.shop_id)
         assert (waits.state, waits.reason) == ("pending", "stuck")
-        assert (await payments.trouble(tx, shop_id=market.shop_id)).refunds_failed == 1
+        assert (await reconciliation.trouble(tx, shop_id=market.shop_id)).refunds_failed == 1
         done = payment_providers.GivenBack("r1")
-        await payments.refunds.note(tx, refund_id=owed.refund, payment_id=owed.payment_id, outcome=done)
-        assert not (await payments.trouble(tx, shop_id=market.shop_id)).is_any
+        await payment_refunds.note(tx, refund_id=owed.refund, payment_id=owed.payment_id, outcome=done)
+        assert not (await reconciliation.trouble(tx, shop_id=market.shop_id)).is_any
 
     assert [fact["reason"] for fact in await market.facts("payments.refund_failed")] == ["stuck"]
 
@@ -449,7 +453,7 @@ async def test_money_that_fits_no_order_is_said_once(market: Market) -> None:
 
     assert [fact["kind"] for fact in await market.facts("payments.difference_opened")] == ["twice"]
     async with market.db.transaction() as tx:
-        assert (await payments.trouble(tx, shop_id=market.shop_id)).differences == 1
+        assert (await reconciliation.trouble(tx, shop_id=market.shop_id)).differences == 1
 
 
 @pytest.mark.parametrize(
@@ -493,10 +497,10 @@ async def test_an_account_is_silent_when_money_comes_and_no_word_of_it(
             )
     for _ in range(2):
         async with market.db.transaction() as tx:
-            await payments.notice_silence(tx)
+            await reconciliation.notice_silence(tx)
 
     async with market.db.transaction() as tx:
-        told_of = (await payments.trouble(tx, shop_id=market.shop_id)).silent
+        told_of = (await reconciliation.trouble(tx, shop_id=market.shop_id)).silent
     assert told_of == (["stripe"] if silent else [])
     assert len(await market.facts("payments.provider_silent")) == silent
 
@@ -505,7 +509,7 @@ async def test_an_account_that_writes_again_is_silent_no_more(market: Market) ->
     account = await connected(market)
     async with market.db.transaction() as tx:
         await tx.run("UPDATE payments.connection SET silent_since = now() - interval '1 hour'")
-        await payments.notice_silence(tx)
-        assert (await payments.trouble(tx, shop_id=market.shop_id)).silent == []
+        await reconciliation.notice_silence(tx)
+        assert (await reconciliation.trouble(tx, shop_id=market.shop_id)).silent == []
     assert account
     assert await market.facts("payments.provider_silent") == []

@@ -6,7 +6,7 @@ from uuid import UUID
 from tests.orders.conftest import PRICE, Market, form
 from typing_extensions import override
 
-from shopfloor import orders, payment_providers, payments
+from shopfloor import orders, payment_accounts, payment_providers, payments
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Party
 from shopfloor.payment_providers import (
@@ -74,11 +74,11 @@ class Counter:
 
     async def write(self, key: str, body: str) -> None:
         async with self.market.db.transaction() as tx:
-            account = await payments.connections.connection(
+            account = await payment_accounts.connection(
                 tx, shop_id=self.market.shop_id, connection_id=self.connection_id
             )
             message = Message("POST", "/", {}, body.encode(), now())
-            await payments.inbox.keep(tx, payments.inbox.Arrived(account, message, key))
+            await payment_accounts.inbox.keep(tx, payment_accounts.inbox.Arrived(account, message, key))
 
     async def work(self) -> int:
         async def source(_: int) -> payment_providers.Providers:

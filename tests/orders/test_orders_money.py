@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, payments, purchases, stock
+from shopfloor import orders, payment_refunds, purchases, stock
 from shopfloor.kernel.values import Money
 from shopfloor.orders import Party, Status, refusals, views
 from shopfloor.orders.models import PaymentStatus
@@ -176,7 +176,7 @@ async def test_refunds_in_parts_sum_and_never_exceed_what_was_paid(market: Marke
 
     first = await refund(market, order, 5_000)
     second = await refund(market, order, 2 * PRICE - 5_000)
-    with pytest.raises(payments.OverRefund) as refusal:
+    with pytest.raises(payment_refunds.OverRefund) as refusal:
         await refund(market, order, 1)
 
     assert first.payment_status is PaymentStatus.REFUND_DUE

@@ -2,13 +2,13 @@
 
 from tests.orders.conftest import Market
 
-from shopfloor import payment_providers, payments
+from shopfloor import payment_providers, payment_refunds, payments, reconciliation
 from shopfloor.kernel.values import new_id
 
 
 async def failing(market: Market) -> list[str]:
     async with market.db.transaction() as tx:
-        return [check.name for check in await payments.audit(tx) if not check.passed]
+        return [check.name for check in await reconciliation.audit(tx) if not check.passed]
 
 
 async def test_money_without_an_order_or_a_difference_is_found(market: Market) -> None:
@@ -44,8 +44,8 @@ async def test_a_refund_that_left_and_was_not_recorded_is_found(market: Market) 
     async with market.db.transaction() as tx:
         [payment] = await payments.payments_for(tx, subject_id=order.id)
         refund_id = new_id()
-        await payments.refunds.ask(tx, payment, refund_id=refund_id, amount_minor=100)
-        await payments.refunds.note(
+        await payment_refunds.ask(tx, payment, refund_id=refund_id, amount_minor=100)
+        await payment_refunds.note(
             tx, refund_id=refund_id, payment_id=payment.id, outcome=payment_providers.GivenBack("re_1")
         )
 

@@ -9,7 +9,7 @@ import pytest
 from tests.orders.bank import Bank
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, payment_providers, payments, stock
+from shopfloor import orders, payment_providers, payments, reconciliation, stock
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.orders import Status
 from shopfloor.orders.reports import apply_report
@@ -229,7 +229,7 @@ async def report(
 
 async def open_differences(market: Market) -> list[tuple[str, int, str]]:
     async with market.db.transaction() as tx:
-        found = await payments.differences.differences(tx, shop_id=market.shop_id)
+        found = await reconciliation.differences.differences(tx, shop_id=market.shop_id)
     return [(each.kind.value, each.amount_minor, each.currency) for each in found]
 
 

@@ -21,8 +21,8 @@ from shopfloor import (
     inventory,
     job_handlers,
     orders,
+    payment_accounts,
     payment_providers,
-    payments,
     retention,
     rooms,
     stock,
@@ -521,7 +521,7 @@ async def test_what_payment_services_sent_is_emptied_half_a_year_after_it_was_wo
         )
         left = await cursor.fetchall()
         # Nothing can be read again of what is empty.
-        assert await payments.inbox.replay(tx, shop_id=market.shop_id) == 0
+        assert await payment_accounts.inbox.replay(tx, shop_id=market.shop_id) == 0
     assert left == [
         ("old", b"", {}, "captured", False),
         ("open", b"card of Mei", {"user-agent": "x"}, "captured", True),

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from tests.explained import read_whole, scans
 
-from shopfloor import disputes, notifications, payments, webhooks
+from shopfloor import disputes, notifications, reconciliation, webhooks
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.notifications import State
@@ -61,8 +61,8 @@ async def test_the_pages_of_a_merchant_read_no_more_than_they_show(database: Dat
         "messages that failed": lambda tx: notifications.page_of(tx, shop_id=7, state=State.FAILED),
         "messages to somebody": lambda tx: notifications.page_of(tx, shop_id=7, search="a1b2c3"),
         "messages about an order": lambda tx: notifications.of_order(tx, shop_id=7, order_id=uuid4()),
-        "payments": lambda tx: payments.desk(tx, shop_id=7, limit=50),
-        "trouble with payments": lambda tx: payments.trouble(tx, shop_id=7),
+        "payments": lambda tx: reconciliation.desk(tx, shop_id=7, limit=50),
+        "trouble with payments": lambda tx: reconciliation.trouble(tx, shop_id=7),
         "disputes": lambda tx: disputes.page_of(tx, shop_id=7),
         "webhook deliveries": lambda tx: webhooks.deliveries(tx, shop_id=7, endpoint_id=endpoint, limit=50),
         "facts": lambda tx: outbox.read(tx, after=5_500, limit=50),

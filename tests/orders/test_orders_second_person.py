@@ -7,7 +7,7 @@ import pytest
 from tests.orders.conftest import PRICE, Market
 from tests.orders.test_orders_disputes import connected, paid_online
 
-from shopfloor import approvals, orders, payments
+from shopfloor import approvals, orders, payment_refunds
 from shopfloor.accounts import PERMISSIONS, Permission
 from shopfloor.approvals import service
 from shopfloor.kernel.values import Money, new_id
@@ -237,7 +237,7 @@ async def test_what_is_left_by_then_is_what_can_be_confirmed(market: Market) -> 
     first, second = await waiting(market)
     await confirm(market, first, ben)
 
-    with pytest.raises(payments.OverRefund):
+    with pytest.raises(payment_refunds.OverRefund):
         await confirm(market, second, ben)
 
     assert await waiting(market) == [second]

@@ -12,7 +12,7 @@ from shopfloor.kernel.values import now
 from shopfloor.orders import Status
 from shopfloor.orders.reports import apply_report
 from shopfloor.payment_providers import Action, ActionKind, Attempt, Charged, Closed, Manual, Outcome, Pending
-from shopfloor.payments.connections import Way
+from shopfloor.payments.ways import Way
 
 TRANSFER = Way(None, "manual", "transfer", "", is_test=False)
 

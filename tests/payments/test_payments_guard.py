@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from tests.payments.test_payments_statements import account_in
 
-from shopfloor import payments
+from shopfloor import payments, reconciliation
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money, new_id, now
+from shopfloor.payment_accounts.connections import Connection
 from shopfloor.payment_providers import Declined
 from shopfloor.payments import guard
-from shopfloor.payments.connections import Connection
 from shopfloor.payments.models import PaymentsPaused, TooManyAttempts
 
 KEPT = timedelta(days=1)
@@ -107,8 +107,8 @@ async def test_a_shop_with_far_too_many_declines_pauses_once_and_somebody_may_en
         assert until is not None
         assert timedelta(minutes=29) < until - now() <= guard.PAUSE
         assert await facts(tx) == 1
-        assert (await payments.trouble(tx, shop_id=account.shop_id)).paused_until == until
-        assert await payments.connections.ways(tx, shop_id=account.shop_id, kinds={}, currency="CNY") == []
+        assert (await reconciliation.trouble(tx, shop_id=account.shop_id)).paused_until == until
+        assert await payments.ways(tx, shop_id=account.shop_id, kinds={}, currency="CNY") == []
         with pytest.raises(PaymentsPaused):
             await tried(tx, account, contact=("good@example.com",), address="192.0.2.3")
         # By hand is not online, and what is under way goes on; one more decline tells nobody again.

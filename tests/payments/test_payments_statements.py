@@ -7,10 +7,11 @@ from uuid import UUID
 import pytest
 from typing_extensions import override
 
-from shopfloor import payment_providers, payments
+from shopfloor import payment_accounts, payment_providers, payments, reconciliation
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.orders.reconciling import reconcile
+from shopfloor.payment_accounts.connections import Connection
 from shopfloor.payment_providers import (
     Abilities,
     Attempt,
@@ -20,9 +21,8 @@ from shopfloor.payment_providers import (
     Provider,
     RefundOutcome,
 )
-from shopfloor.payments import statements
-from shopfloor.payments.connections import Connection
 from shopfloor.payments.models import Payment, PaymentEventKind, Purpose
+from shopfloor.reconciliation import statements
 
 DAY = date(2026, 11, 29)
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -44,7 +44,7 @@ async def account_in(tx: Tx) -> Connection:
         shop_id=shop_id,
         at=NOON - timedelta(days=21),
     )
-    return (await statements.accounts(tx))[0]
+    return (await payment_accounts.every_connection(tx))[0]
 
 
 async def charged(
@@ -125,7 +125,7 @@ async def compared(
     """What is open after this day was compared, as (kind, reference, amount, expected)."""
     await statements.keep(tx, account, day=day, rows=rows)
     await statements.compare(tx, account, day=day)
-    found = await payments.differences.differences(tx, shop_id=account.shop_id)
+    found = await reconciliation.differences.differences(tx, shop_id=account.shop_id)
     return [(each.kind.value, each.reference, each.amount_minor, each.expected_minor) for each in found]
 
 
@@ -161,7 +161,7 @@ async def test_what_only_the_provider_has_is_missing_here(database: Database) ->
             ("missing_here", "a2", 12_900, 0),
             ("missing_here", f"refund {refund}", 100, 0),
         ]
-        found = await payments.differences.differences(tx, shop_id=account.shop_id)
+        found = await reconciliation.differences.differences(tx, shop_id=account.shop_id)
         assert {each.reference: each.payment_id for each in found}["a1"] == lost.id
 
 
@@ -169,10 +169,10 @@ async def test_money_that_is_a_difference_already_is_not_another_one(database: D
     async with database.transaction() as tx:
         account = await account_in(tx)
         one = await charged(tx, account, "")
-        await payments.differences.open_for(
+        await reconciliation.differences.open_for(
             tx,
             one,
-            payments.DifferenceKind.LATE,
+            reconciliation.DifferenceKind.LATE,
             reference="a1",
             amount=Money(12_900, "CNY"),
             expected_minor=0,
@@ -268,9 +268,9 @@ async def test_another_shop_s_payment_is_none_of_ours(database: Database) -> Non
         await booked(tx, theirs, PaymentEventKind.CHARGED, 12_900, "a1", NOON)
 
         assert await compared(tx, account, [line("a1", theirs.id)]) == [("missing_here", "a1", 12_900, 0)]
-        (found,) = await payments.differences.differences(tx, shop_id=account.shop_id)
+        (found,) = await reconciliation.differences.differences(tx, shop_id=account.shop_id)
         assert found.payment_id is None
-        assert await payments.differences.differences(tx, shop_id=other_shop) == []
+        assert await reconciliation.differences.differences(tx, shop_id=other_shop) == []
 
 
 # ── the night's round ─────────────────────────────────────────────────────────────────────────────────────
@@ -326,7 +326,7 @@ async def test_each_day_is_read_once_in_order_and_one_that_is_not_ready_later(da
     assert books.asked == [last]
     assert await reconcile(database, providers, today=today) == 0
     async with database.transaction() as tx:
-        found = await payments.differences.differences(tx, shop_id=account.shop_id)
+        found = await reconciliation.differences.differences(tx, shop_id=account.shop_id)
     assert [each.reference for each in found] == ["a1", "a2"]
 
 

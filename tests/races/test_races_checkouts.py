@@ -11,7 +11,7 @@ from tests.orders.conftest import PRICE, MakeMarket, Market, form, make_market
 from tests.races.test_races_discounts import discount, sound
 from tests.races.test_races_stock_intake import Proxy
 
-from shopfloor import orders, payments, promotions, stock
+from shopfloor import orders, promotions, reconciliation, stock
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.errors import Refusal
 from shopfloor.promotions import Method
@@ -61,7 +61,7 @@ async def transactions_of_lines(db: Database) -> int:
 async def all_sound(market: Market) -> None:
     async with market.db.transaction() as tx:
         checks = [
-            *await orders.audit(tx), *await payments.audit(tx), *await stock.audit(tx), *await promotions.audit(tx)
+            *await orders.audit(tx), *await reconciliation.audit(tx), *await stock.audit(tx), *await promotions.audit(tx)
         ]  # fmt: skip
     assert [check for check in checks if not check.passed] == []
 

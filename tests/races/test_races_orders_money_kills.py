@@ -26,7 +26,7 @@ from tests.races.test_races_stock_intake import Proxy
 from tests.waiting import PATIENCE, soon
 from typing_extensions import override
 
-from shopfloor import orders, payment_providers, payments
+from shopfloor import orders, payment_accounts, payment_authorisations, payment_providers, payments
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.orders import Status, refunds
@@ -42,7 +42,7 @@ from shopfloor.payment_providers import (
     Received,
     Report,
 )
-from shopfloor.payments.connections import Way
+from shopfloor.payments.ways import Way
 
 __all__ = ["make_market"]
 
@@ -294,11 +294,9 @@ async def prepared(market: Market, kind: str, bank: Counter) -> Job:
         bank.pays()
     if kind == "hear":
         async with market.db.transaction() as tx:
-            connection = await payments.connections.connection(
-                tx, shop_id=market.shop_id, connection_id=account
-            )
+            connection = await payment_accounts.connection(tx, shop_id=market.shop_id, connection_id=account)
             message = Message("POST", "/", {}, str(payment.id).encode(), now())
-            await payments.inbox.keep(tx, payments.inbox.Arrived(connection, message, "1"))
+            await payment_accounts.inbox.keep(tx, payment_accounts.inbox.Arrived(connection, message, "1"))
         return job
     await orders.paying.look(market.db, providers_of(job, bank), payment=payment)
     return job
@@ -341,7 +339,7 @@ async def check(market: Market, job: Job, bank: Counter) -> None:
     assert order.authorised_minor == 0
     if job.kind in RESERVED:
         async with market.db.transaction() as tx:
-            assert await payments.authorisations.live(tx, subject_id=job.order_id) == []
+            assert await payment_authorisations.live(tx, subject_id=job.order_id) == []
     for name, times in (
         ("orders.order_paid", taken // PRICE),
         ("orders.order_refunded", back // PRICE),

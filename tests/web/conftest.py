@@ -42,7 +42,7 @@ from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
-from shopfloor.payments import api as payments_api
+from shopfloor.reconciliation import api as payments_api
 from shopfloor.shoppers import api as shoppers_api
 
 

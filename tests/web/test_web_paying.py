@@ -15,12 +15,12 @@ import pytest
 from tests.services import give
 from tests.web.conftest import Stage
 
-from shopfloor import orders, payments
+from shopfloor import orders, payment_accounts, reconciliation
 from shopfloor.kernel import secrets
 from shopfloor.kernel.public_address import PublicAddress
+from shopfloor.payment_accounts.connections import Connections, switch
 from shopfloor.payment_providers.kinds import KINDS, sandbox_kind
 from shopfloor.payment_providers.sandbox import Sandbox
-from shopfloor.payments.connections import Connections, switch
 
 FORM = {
     "name": "Lin Yue",
@@ -92,7 +92,7 @@ async def till(stage: Stage, tmp_path: Path) -> AsyncIterator[Till]:
     yield Till(stage, sandbox, known, account_id)
     await known.close()
     async with stage.db.transaction() as tx:
-        checks = [*await orders.audit(tx), *await payments.audit(tx)]
+        checks = [*await orders.audit(tx), *await reconciliation.audit(tx)]
     assert [check.name for check in checks if not check.passed] == []
 
 
@@ -225,11 +225,11 @@ async def test_a_notification_pays_without_the_buyer_and_twice_is_once(
         assert await tx.value("SELECT said FROM payments.inbox WHERE done_at IS NOT NULL") == "captured"
         # Again from the raw message: nothing changes.
         letter_id = await tx.value("SELECT id FROM payments.inbox")
-        assert await payments.inbox.replay(tx, shop_id=till.stage.shop.id, letter_id=letter_id) == 1
+        assert await payment_accounts.inbox.replay(tx, shop_id=till.stage.shop.id, letter_id=letter_id) == 1
     await till.background()
     async with till.stage.db.transaction() as tx:
         assert await tx.value("SELECT count(*) FROM payments.event WHERE kind = 'charged'") == 1
-        assert await payments.differences.differences(tx, shop_id=till.stage.shop.id) == []
+        assert await reconciliation.differences.differences(tx, shop_id=till.stage.shop.id) == []
 
 
 async def test_a_forged_notification_is_refused_and_kept_nowhere(till: Till) -> None:

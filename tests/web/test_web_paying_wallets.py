@@ -16,11 +16,11 @@ from tests.payments.fakes.wechat import FakeWechat
 from tests.services import give
 from tests.web.conftest import Stage
 
-from shopfloor import orders, payments
+from shopfloor import orders, payments, reconciliation
 from shopfloor.kernel import secrets
 from shopfloor.kernel.public_address import PublicAddress
+from shopfloor.payment_accounts.connections import Connections, switch
 from shopfloor.payment_providers.kinds import KINDS
-from shopfloor.payments.connections import Connections, switch
 
 FORM = {
     "name": "林悦",
@@ -107,7 +107,7 @@ async def counter(stage: Stage) -> AsyncIterator[Counter]:
     yield Counter(stage, alipay, wechat, known)
     await known.close()
     async with stage.db.transaction() as tx:
-        checks = [*await orders.audit(tx), *await payments.audit(tx)]
+        checks = [*await orders.audit(tx), *await reconciliation.audit(tx)]
     assert [check.name for check in checks if not check.passed] == []
 
 
@@ -169,7 +169,7 @@ async def test_a_shop_in_another_currency_offers_neither(counter: Counter) -> No
     number = await counter.connected("alipay", fakes.alipay_entries())
     async with counter.stage.db.transaction() as tx:
         listed = [
-            await payments.connections.ways(tx, shop_id=counter.stage.shop.id, kinds=KINDS, currency=currency)
+            await payments.ways(tx, shop_id=counter.stage.shop.id, kinds=KINDS, currency=currency)
             for currency in ("CNY", "EUR")
         ]
 
@@ -243,8 +243,11 @@ async def test_another_amount_than_was_asked_for_pays_nothing_and_is_a_differenc
 
     assert await counter.status(place) is orders.Status.PLACED
     async with counter.stage.db.transaction() as tx:
-        (found,) = await payments.differences.differences(tx, shop_id=counter.stage.shop.id)
-    assert (found.kind, found.expected_minor) == (payments.DifferenceKind.AMOUNT, found.amount_minor - 100)
+        (found,) = await reconciliation.differences.differences(tx, shop_id=counter.stage.shop.id)
+    assert (found.kind, found.expected_minor) == (
+        reconciliation.DifferenceKind.AMOUNT,
+        found.amount_minor - 100,
+    )
 
 
 # ── pages of the provider ─────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ import msgspec
 from fastapi import Depends, Request
 from pydantic import BaseModel, Field
 
-from shopfloor import orders, payment_providers, payments
+from shopfloor import orders, payment_accounts, payment_providers
 from shopfloor.accounts import Actor, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.kernel.border import Id
@@ -121,7 +121,7 @@ async def preview(order_id: UUID, body: ChangeIn, actor: Viewer, db: Db) -> dict
 )
 async def save(request: Request, order_id: UUID, body: EditIn, actor: Manager, db: Db) -> Edit:
     """Change the order; units, money and papers follow.  What goes back is sent at once, or waits for a second person."""
-    known = services_of(request).find(payments.connections.Connections)
+    known = services_of(request).find(payment_accounts.Connections)
     return await service.save(
         db,
         payment_providers.MANUAL_ONLY if known is None else known.of,

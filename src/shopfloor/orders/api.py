@@ -9,7 +9,7 @@ import msgspec
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from shopfloor import approvals, payment_providers, payments, purchases
+from shopfloor import approvals, payment_accounts, payment_providers, payment_refunds, purchases
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.kernel import paging
@@ -306,7 +306,7 @@ async def delay(order_id: UUID, body: Delayed, actor: Manager, db: Db) -> dict[s
 @router.post(
     "/{order_id:uuid}/refunds",
     responses=refusals(
-        OrderNotFound, payments.OverRefund, ZeroRefund, WrongCurrency, KeyReused, purchases.BadPurchase
+        OrderNotFound, payment_refunds.OverRefund, ZeroRefund, WrongCurrency, KeyReused, purchases.BadPurchase
     ),
 )
 async def refund(request: Request, order_id: UUID, body: Refunded, actor: Manager, db: Db) -> dict[str, Any]:
@@ -327,7 +327,7 @@ async def refund(request: Request, order_id: UUID, body: Refunded, actor: Manage
             actor=_actor(actor),
             put_back=body.put_back,
         )
-    known = services_of(request).find(payments.connections.Connections)
+    known = services_of(request).find(payment_accounts.Connections)
     await refunds.send_refund(
         db,
         shop_id=actor.shop_id,
@@ -342,7 +342,7 @@ async def refund(request: Request, order_id: UUID, body: Refunded, actor: Manage
 @router.post(
     "/{order_id:uuid}/refund-requests/{request_id:uuid}/confirm",
     responses=refusals(
-        approvals.RequestNotFound, approvals.AlreadyDecided, approvals.OwnRequest, payments.OverRefund
+        approvals.RequestNotFound, approvals.AlreadyDecided, approvals.OwnRequest, payment_refunds.OverRefund
     ),
 )
 async def confirm_refund(
@@ -353,7 +353,7 @@ async def confirm_refund(
         changed, refund_id = await refunds.confirm(
             tx, shop_id=actor.shop_id, request_id=request_id, order_id=order_id, person_id=actor.person_id
         )
-    known = services_of(request).find(payments.connections.Connections)
+    known = services_of(request).find(payment_accounts.Connections)
     await refunds.send_refund(
         db,
         shop_id=actor.shop_id,

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
-from shopfloor import payment_providers, payments, stock
+from shopfloor import payment_authorisations, payment_providers, payments, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
@@ -51,18 +51,18 @@ async def take(
     tx: Tx, found: Order, payment: payments.Payment, outcome: payment_providers.Authorised
 ) -> Order:
     """Money was reserved for a locked order by a locked attempt.  What the order does not need is let go again."""
-    first = await payments.authorisations.note(
+    first = await payment_authorisations.note(
         tx, payment, amount_minor=outcome.amount.minor, capture_before=outcome.capture_before
     )
     if not first:
         return found
-    reserved = await payments.authorisations.of_payment(tx, payment_id=payment.id)
+    reserved = await payment_authorisations.of_payment(tx, payment_id=payment.id)
     assert reserved is not None, "it was just written"
     owed = due(found)
     fits = owed is not None and owed.amount == outcome.amount and not payment.state.is_over
     await payments.attempts.move(tx, (payment, outcome))
     if not fits or not await _units(tx, found):
-        await payments.authorisations.ask_void(tx, reserved, actor=_OURS)
+        await payment_authorisations.ask_void(tx, reserved, actor=_OURS)
         if not fits:
             return await settle(tx, order_id=found.id)
         lines = await queries.lines(tx, order_id=found.id)
@@ -99,12 +99,12 @@ async def _units(tx: Tx, found: Order) -> bool:
 
 async def lapse(tx: Tx, found: Order, payment: payments.Payment, *, reason: str) -> Order:
     """What was reserved by a locked attempt is so no longer, and was not taken.  Who still owes it is asked for it."""
-    known = await payments.authorisations.of_payment(tx, payment_id=payment.id)
+    known = await payment_authorisations.of_payment(tx, payment_id=payment.id)
     await payments.attempts.move(tx, (payment, payment_providers.Closed(reason)))
     if known is None or known.ended is not None:
         return found
     meant = known.wanted == "void" and known.wanted_by != EXPIRED
-    await payments.authorisations.end(tx, payment_id=payment.id, how="voided" if meant else "expired")
+    await payment_authorisations.end(tx, payment_id=payment.id, how="voided" if meant else "expired")
     return await ask_for_rest(tx, await settle(tx, order_id=found.id))
 
 
@@ -133,10 +133,10 @@ async def ask_for(tx: Tx, found: Order, *, actor: str) -> None:
     wanted = found.total_minor - found.charged_minor
     if not found.charged_minor:
         wanted -= sum(given_up(lines))
-    for reserved in await payments.authorisations.live(tx, subject_id=found.id):
+    for reserved in await payment_authorisations.live(tx, subject_id=found.id):
         amount = min(wanted, reserved.amount_minor)
         if amount <= 0:
-            await payments.authorisations.ask_void(tx, reserved, actor=actor)
+            await payment_authorisations.ask_void(tx, reserved, actor=actor)
             continue
-        await payments.authorisations.ask_capture(tx, reserved, amount_minor=amount, actor=actor)
+        await payment_authorisations.ask_capture(tx, reserved, amount_minor=amount, actor=actor)
         wanted -= amount

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID, uuid5
 
-from shopfloor import fulfilment, payments, promotions, purchases, stock
+from shopfloor import fulfilment, payment_authorisations, payments, promotions, purchases, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import cleaned
@@ -72,8 +72,8 @@ async def fall(
     await queries.mark_cancelled(
         tx, order_id=found.id, at=now(), by=by, why=why, note=cleaned(note, one_line=False)[:1000]
     )
-    for reserved in await payments.authorisations.live(tx, subject_id=found.id):
-        await payments.authorisations.ask_void(tx, reserved, actor=actor)
+    for reserved in await payment_authorisations.live(tx, subject_id=found.id):
+        await payment_authorisations.ask_void(tx, reserved, actor=actor)
     await promotions.give_back(tx, shop_id=found.shop_id, order_id=found.id)
     back = refund_on_cancel(found, lines, why=why, terms=await shop_terms(tx, shop_id=found.shop_id))
     if found.number is not None:

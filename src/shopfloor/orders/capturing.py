@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shopfloor import payment_providers, payments
+from shopfloor import payment_authorisations, payment_providers, payments
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
@@ -21,7 +21,7 @@ async def send_due(
 ) -> int:
     """Have captured or let go what was decided; returns how many were tried.  No transaction is open meanwhile."""
     async with db.transaction() as tx:
-        waiting = await payments.authorisations.take_due(tx, limit=limit)
+        waiting = await payment_authorisations.take_due(tx, limit=limit)
         found = await payments.payments_by_id(tx, *(each.payment_id for each in waiting))
     for wanted in waiting:
         payment = found[wanted.payment_id]
@@ -32,7 +32,7 @@ async def send_due(
         except Refusal as refusal:
             # The account was removed, or cannot do it: a person has to look.
             async with db.transaction() as tx:
-                await payments.authorisations.fail(tx, wanted, reason=refusal.code)
+                await payment_authorisations.fail(tx, wanted, reason=refusal.code)
         except Exception as problem:  # noqa: BLE001 -- one that breaks must not keep others from theirs
             _log.error("orders.not_captured", payment_id=str(payment.id), exc_info=problem)
     return len(waiting)
@@ -41,7 +41,7 @@ async def send_due(
 async def _send(
     db: Database,
     providers: payment_providers.Providers,
-    wanted: payments.authorisations.Authorisation,
+    wanted: payment_authorisations.Authorisation,
     payment: payments.Payment,
 ) -> None:
     label = payment.subject_id.hex[-8:].upper()
@@ -59,7 +59,7 @@ async def _send(
     async with db.transaction() as tx:
         if isinstance(outcome, payment_providers.Declined):
             await lock(tx, shop_id=payment.shop_id, order_id=payment.subject_id)
-            await payments.authorisations.fail(tx, wanted, reason=outcome.reason)
+            await payment_authorisations.fail(tx, wanted, reason=outcome.reason)
             return
         await apply_report(tx, payment=payment, outcome=outcome)
 
@@ -70,16 +70,16 @@ async def watch(db: Database) -> int:
     Returns of how many somebody was told or something was asked.
     """
     async with db.transaction() as tx:
-        told = await payments.authorisations.warn(tx)
-        ends = await payments.authorisations.ending(tx)
+        told = await payment_authorisations.warn(tx)
+        ends = await payment_authorisations.ending(tx)
     for each in ends:
         async with db.transaction() as tx:
             order, lines = await lock(tx, shop_id=each.shop_id, order_id=each.subject_id)
-            for reserved in await payments.authorisations.live(tx, subject_id=order.id):
+            for reserved in await payment_authorisations.live(tx, subject_id=order.id):
                 if reserved.payment_id != each.payment_id:
                     continue
-                if reserved.capture_before + payments.authorisations.GRACE <= now():
-                    await payments.authorisations.ask_void(tx, reserved, actor=authorising.EXPIRED)
+                if reserved.capture_before + payment_authorisations.GRACE <= now():
+                    await payment_authorisations.ask_void(tx, reserved, actor=authorising.EXPIRED)
                 elif reserved.wanted is None and any(line.shipped_quantity for line in lines):
                     await authorising.ask_for(tx, order, actor=_OURS)
     return told + len(ends)

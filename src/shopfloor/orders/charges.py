@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID, uuid5
 
-from shopfloor import payments, policies, pricing, promotions, purchases, stock
+from shopfloor import payment_authorisations, payments, policies, pricing, promotions, purchases, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, now
@@ -94,8 +94,8 @@ async def take_charge(
     [fresh] = await take_charges(tx, [charge], shop_id=found.shop_id)
     if fresh.authorised_minor and unpaid(fresh) is None:
         # What is reserved beside money that has come pays for nothing.
-        for reserved in await payments.authorisations.live(tx, subject_id=found.id):
-            await payments.authorisations.ask_void(tx, reserved, actor=_OURS)
+        for reserved in await payment_authorisations.live(tx, subject_id=found.id):
+            await payment_authorisations.ask_void(tx, reserved, actor=_OURS)
     if is_ordinary(found):
         return fresh
     lines = await queries.lines(tx, order_id=found.id)
@@ -138,7 +138,7 @@ async def take_capture(
     """Reserved money of a locked order was taken, all of it or a part: what the units cost that were given up meanwhile is
     let go and asked of nobody.  What was taken for them all the same goes back; what was not taken is still due.
     """
-    await payments.authorisations.end(tx, payment_id=payment.id, how="captured")
+    await payment_authorisations.end(tx, payment_id=payment.id, how="captured")
     await payments.record(
         tx,
         payments.Happened(

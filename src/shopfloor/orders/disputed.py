@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from shopfloor import disputes, payment_providers, payments
+from shopfloor import disputes, payment_accounts, payment_providers, reconciliation
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
@@ -26,7 +26,7 @@ _log = logs.get("orders")
 async def hear(
     db: Database,
     providers: payment_providers.Providers,
-    letter: payments.inbox.Letter,
+    letter: payment_accounts.inbox.Letter,
     told: payment_providers.Dispute,
 ) -> str:
     """A message about a dispute.  Raises ProviderAway, so that it is read again."""
@@ -49,7 +49,7 @@ async def apply(
     tx: Tx, *, shop_id: int, connection_id: int, provider_name: str, told: payment_providers.Dispute
 ) -> disputes.Dispute:
     """Under the lock of the order, whose sums it changes.  The same again changes nothing."""
-    payment = await payments.attempts.of_charge(
+    payment = await reconciliation.of_charge(
         tx, shop_id=shop_id, connection_id=connection_id, reference=told.charge
     )
     if payment is not None:
@@ -68,7 +68,7 @@ async def apply(
 
 
 async def ask(
-    db: Database, providers: payment_providers.Source, accounts: Sequence[payments.connections.Connection]
+    db: Database, providers: payment_providers.Source, accounts: Sequence[payment_accounts.Connection]
 ) -> int:
     """Ask about those that are not over and for those that nobody told of; remind of deadlines.
 

@@ -18,7 +18,9 @@ from shopfloor import (
     catalog,
     fulfilment,
     inventory,
+    payment_authorisations,
     payment_providers,
+    payment_refunds,
     payments,
     policies,
     promotions,
@@ -302,7 +304,7 @@ async def _edit(
     parcels = any(each["kind"] != "waived" for each in plan.told.changes)
     if parcels:
         await _check_parcels(tx, found)
-    reserved = await payments.authorisations.live(tx, subject_id=found.id) if found.authorised_minor else []
+    reserved = await payment_authorisations.live(tx, subject_id=found.id) if found.authorised_minor else []
     if any(each.is_payable for each in await payments.payments_for(tx, subject_id=found.id)) or any(
         each.wanted for each in reserved
     ):
@@ -317,7 +319,7 @@ async def _edit(
     await _tell(tx, plan, settled, edit_id=edit_id, tell=tell)
     await purchases.hand_over(tx, freed)
     granted = refund_id is not None and bool(
-        await payments.granted_parts(tx, subject_id=found.id, refund_id=refund_id)
+        await payment_refunds.granted_parts(tx, subject_id=found.id, refund_id=refund_id)
     )
     return replace(plan.told, order=settled, refund_id=refund_id, is_granted=granted)
 

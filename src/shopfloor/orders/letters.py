@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from uuid import UUID
 
-from shopfloor import payment_providers, payments
+from shopfloor import payment_accounts, payment_providers, payments
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.errors import Refusal
@@ -24,7 +24,7 @@ from shopfloor.orders.reports import label_of, misfit, only_reserves
 # So many questions to providers are under way at once.
 ASKED_AT_ONCE: Final = 16
 
-Alone = Callable[[payment_providers.Providers, payments.inbox.Letter], Awaitable[str]]
+Alone = Callable[[payment_providers.Providers, payment_accounts.inbox.Letter], Awaitable[str]]
 """Works off one letter; what was done with it, in a word."""
 
 _log = logs.get("orders")
@@ -34,13 +34,16 @@ _log = logs.get("orders")
 class _News:
     """A letter that tells of an attempt; `charged` where it brings the money of one."""
 
-    letter: payments.inbox.Letter
+    letter: payment_accounts.inbox.Letter
     payment: payments.Payment
     charged: payment_providers.Charged | None
 
 
 async def work_off(
-    db: Database, source: payment_providers.Source, letters: Sequence[payments.inbox.Letter], alone: Alone
+    db: Database,
+    source: payment_providers.Source,
+    letters: Sequence[payment_accounts.inbox.Letter],
+    alone: Alone,
 ) -> None:
     """Letters of one shop, as they came.  What fails is written down with its letter.  Raises DatabaseAway."""
     shop_id = letters[0].shop_id
@@ -69,10 +72,10 @@ async def work_off(
 
 
 async def _run(
-    db: Database, providers: payment_providers.Providers, letters: Sequence[payments.inbox.Letter]
+    db: Database, providers: payment_providers.Providers, letters: Sequence[payment_accounts.inbox.Letter]
 ) -> list[_News]:
     """The first letters, as far as each is about one attempt at its own provider, for different orders."""
-    told: list[tuple[payments.inbox.Letter, UUID, payment_providers.Outcome | None]] = []
+    told: list[tuple[payment_accounts.inbox.Letter, UUID, payment_providers.Outcome | None]] = []
     for letter in letters:
         about = _attempt(providers, letter)
         if about is None:
@@ -80,7 +83,7 @@ async def _run(
         told.append((letter, *about))
     async with db.transaction() as tx:
         known = await payments.payments_by_id(tx, *{attempt_id for _, attempt_id, _ in told})
-    run: list[tuple[payments.inbox.Letter, payments.Payment, payment_providers.Outcome | None]] = []
+    run: list[tuple[payment_accounts.inbox.Letter, payments.Payment, payment_providers.Outcome | None]] = []
     subjects: set[UUID] = set()
     for letter, attempt_id, outcome in told:
         payment = known.get(attempt_id)
@@ -91,7 +94,9 @@ async def _run(
     gate = asyncio.Semaphore(ASKED_AT_ONCE)
 
     async def news(
-        letter: payments.inbox.Letter, payment: payments.Payment, outcome: payment_providers.Outcome | None
+        letter: payment_accounts.inbox.Letter,
+        payment: payments.Payment,
+        outcome: payment_providers.Outcome | None,
     ) -> _News:
         if outcome is None:
             async with gate:
@@ -101,13 +106,13 @@ async def _run(
     return list(await asyncio.gather(*(news(*each) for each in run)))
 
 
-def is_about(letter: payments.inbox.Letter, payment: payments.Payment) -> bool:
+def is_about(letter: payment_accounts.inbox.Letter, payment: payments.Payment) -> bool:
     """Whether the account that wrote it is the one that the attempt was made with."""
     return (payment.shop_id, payment.connection_id) == (letter.shop_id, letter.connection_id)
 
 
 def _attempt(
-    providers: payment_providers.Providers, letter: payments.inbox.Letter
+    providers: payment_providers.Providers, letter: payment_accounts.inbox.Letter
 ) -> tuple[UUID, payment_providers.Outcome | None] | None:
     """The attempt that a letter is about, where it is about nothing else."""
     try:
@@ -138,7 +143,7 @@ async def _book(
         try:
             async with db.transaction() as tx:
                 booked = await _charge(tx, news)
-                await payments.inbox.said(
+                await payment_accounts.inbox.said(
                     tx,
                     {each.letter.id: payments.State.CAPTURED for each in news if each.letter.id in booked},
                     done=True,
@@ -201,18 +206,18 @@ async def _charge(tx: Tx, news: Sequence[_News]) -> set[UUID]:
 
 
 async def _one(
-    db: Database, providers: payment_providers.Providers, letter: payments.inbox.Letter, alone: Alone
+    db: Database, providers: payment_providers.Providers, letter: payment_accounts.inbox.Letter, alone: Alone
 ) -> None:
     try:
         said = await alone(providers, letter)
         async with db.transaction() as tx:
-            await payments.inbox.said(tx, {letter.id: said}, done=True)
+            await payment_accounts.inbox.said(tx, {letter.id: said}, done=True)
     except Exception as problem:  # noqa: BLE001 -- one message that breaks must not keep others from theirs
         await _failed(db, letter, problem)
 
 
-async def _failed(db: Database, letter: payments.inbox.Letter, problem: Exception) -> None:
+async def _failed(db: Database, letter: payment_accounts.inbox.Letter, problem: Exception) -> None:
     code = problem.code if isinstance(problem, Refusal) else type(problem).__name__
     _log.warning("orders.message_not_applied", letter_id=str(letter.id), code=code)
     async with db.transaction() as tx:
-        await payments.inbox.said(tx, {letter.id: code}, done=False)
+        await payment_accounts.inbox.said(tx, {letter.id: code}, done=False)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from shopfloor import payment_providers, payments, policies, stock
+from shopfloor import payment_accounts, payment_providers, payments, policies, reconciliation, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
@@ -34,7 +34,7 @@ async def begin(
     *,
     shop_id: int,
     order_id: UUID,
-    way: payments.connections.Way,
+    way: payments.Way,
     return_url: str,
     payer: payments.attempts.Payer = payments.attempts.NOBODY,
 ) -> payments.Payment:
@@ -257,8 +257,8 @@ async def work_inbox(db: Database, providers: payment_providers.Source, *, limit
     What fails is tried again later and shown in the console; what was applied before changes nothing.
     """
     async with db.transaction() as tx:
-        due = await payments.inbox.take_due(tx, limit=limit)
-    by_shop: dict[int, list[payments.inbox.Letter]] = {}
+        due = await payment_accounts.inbox.take_due(tx, limit=limit)
+    by_shop: dict[int, list[payment_accounts.inbox.Letter]] = {}
     for letter in due:
         by_shop.setdefault(letter.shop_id, []).append(letter)
     for mine in by_shop.values():
@@ -266,7 +266,9 @@ async def work_inbox(db: Database, providers: payment_providers.Source, *, limit
     return len(due)
 
 
-async def _read(db: Database, providers: payment_providers.Providers, letter: payments.inbox.Letter) -> str:
+async def _read(
+    db: Database, providers: payment_providers.Providers, letter: payment_accounts.inbox.Letter
+) -> str:
     """What was done with it, in a word."""
     known = payment_providers.provider(providers, f"{letter.provider}/{letter.connection_id}")
     said: list[str] = []
@@ -292,7 +294,7 @@ async def _read(db: Database, providers: payment_providers.Providers, letter: pa
 async def _about_attempt(
     db: Database,
     providers: payment_providers.Providers,
-    letter: payments.inbox.Letter,
+    letter: payment_accounts.inbox.Letter,
     attempt_id: UUID,
     outcome: payment_providers.Outcome | None,
 ) -> str:
@@ -300,10 +302,10 @@ async def _about_attempt(
         payment = (await payments.payments_by_id(tx, attempt_id)).get(attempt_id)
         if payment is None or not letters.is_about(letter, payment):
             if isinstance(outcome, payment_providers.Charged):
-                account = await payments.connections.connection(
+                account = await payment_accounts.connection(
                     tx, shop_id=letter.shop_id, connection_id=letter.connection_id
                 )
-                await payments.differences.open_unknown(
+                await reconciliation.differences.open_unknown(
                     tx, account, reference=outcome.reference, amount=outcome.amount
                 )
                 return "unknown"

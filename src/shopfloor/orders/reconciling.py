@@ -3,7 +3,7 @@
 from datetime import date
 from functools import partial
 
-from shopfloor import payment_providers, payments
+from shopfloor import payment_accounts, payment_providers, payments, reconciliation
 from shopfloor.kernel.database import Database
 from shopfloor.orders import capturing, disputed
 from shopfloor.orders.paying import look
@@ -17,8 +17,10 @@ async def reconcile(db: Database, providers: payment_providers.Source, *, today:
     """
     await capturing.watch(db)
     async with db.transaction() as tx:
-        accounts = await payments.statements.accounts(tx)
-    found = await payments.statements.reconcile(db, providers, accounts, look=partial(_look, db), today=today)
+        accounts = await payment_accounts.every_connection(tx)
+    found = await reconciliation.statements.reconcile(
+        db, providers, accounts, look=partial(_look, db), today=today
+    )
     await disputed.ask(db, providers, accounts)
     return found
 

@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from shopfloor import approvals, disputes, payment_providers, payments, purchases, stock
+from shopfloor import (
+    approvals,
+    disputes,
+    payment_providers,
+    payment_refunds,
+    payments,
+    purchases,
+    reconciliation,
+    stock,
+)
 from shopfloor.kernel import logs, outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money
@@ -44,7 +53,7 @@ async def refund(
     """
     found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)
     number_of(found)
-    granted = await payments.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
+    granted = await payment_refunds.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
     asked = await approvals.known(tx, shop_id=shop_id, refund_id=refund_id, kind=approvals.Kind.REFUND)
     if granted or asked is not None:
         before = sum(minor for _, minor in granted) if granted or asked is None else asked.amount_minor
@@ -56,7 +65,7 @@ async def refund(
     if amount.minor <= 0 and not put_back:
         raise ZeroRefund(field="amount", given_minor=amount.minor)
     if not 0 <= amount.minor <= found.refundable_minor:
-        raise payments.OverRefund(given_minor=amount.minor, refundable_minor=found.refundable_minor)
+        raise payment_refunds.OverRefund(given_minor=amount.minor, refundable_minor=found.refundable_minor)
     await _put_back(tx, found, lines, put_back or {}, location_id=location_id, resellable=resellable)
     await grant(tx, found, amount.minor, refund_id=refund_id, note=note, actor=actor, parts=parts)
     return await settle(tx, order_id=order_id)
@@ -142,13 +151,13 @@ async def carry_over(
     """
     amount = sum(parts)
     if not 0 < amount <= found.refundable_minor:
-        raise payments.OverRefund(given_minor=amount, refundable_minor=found.refundable_minor)
+        raise payment_refunds.OverRefund(given_minor=amount, refundable_minor=found.refundable_minor)
     await _name_parts(tx, found, amount, parts, refund_id=refund_id)
     await _grant(tx, found, amount, refund_id=refund_id, note=note, actor=actor)
-    granted = await payments.granted_parts(tx, subject_id=found.id, refund_id=refund_id)
-    await payments.mark_refund_sent(tx, granted, refund_id=refund_id, actor=actor, note=note)
+    granted = await payment_refunds.granted_parts(tx, subject_id=found.id, refund_id=refund_id)
+    await payment_refunds.mark_sent(tx, granted, refund_id=refund_id, actor=actor, note=note)
     for payment, _ in granted:
-        await payments.refunds.note(
+        await payment_refunds.note(
             tx, refund_id=refund_id, payment_id=payment.id, outcome=payment_providers.GivenBack(None)
         )
     return await settle(tx, order_id=found.id)
@@ -177,7 +186,7 @@ async def let_go(tx: Tx, found: Order, parts: Sequence[int], *, refund_id: UUID,
     fresh = await settle(tx, order_id=found.id)
     await _name_parts(tx, fresh, amount, parts, refund_id=refund_id)
     # The newest money is what was just booked.
-    await payments.grant_refund(
+    await payment_refunds.grant(
         tx,
         subject_id=found.id,
         amount_minor=amount,
@@ -185,9 +194,9 @@ async def let_go(tx: Tx, found: Order, parts: Sequence[int], *, refund_id: UUID,
         note="given up before it was charged",
         actor=actor,
     )
-    granted = await payments.granted_parts(tx, subject_id=found.id, refund_id=refund_id)
+    granted = await payment_refunds.granted_parts(tx, subject_id=found.id, refund_id=refund_id)
     assert [payment.id for payment, _ in granted] == [booked.id], "no other money pays for it"
-    await payments.mark_refund_sent(tx, granted, refund_id=refund_id, actor=actor, note="")
+    await payment_refunds.mark_sent(tx, granted, refund_id=refund_id, actor=actor, note="")
     return await settle(tx, order_id=found.id)
 
 
@@ -198,7 +207,7 @@ async def _name_parts(
     before = await granted_before(tx, found, lines)
     left = refund_shares.left(before, lines, shipping_minor=found.shipping_minor)
     if sum(parts) != amount_minor or not _fit(parts, left):
-        raise payments.OverRefund(given_minor=amount_minor, refundable_minor=sum(left))
+        raise payment_refunds.OverRefund(given_minor=amount_minor, refundable_minor=sum(left))
     await money_queries.insert_refund_share(tx, order_id=found.id, refund_id=refund_id, parts=parts)
 
 
@@ -224,7 +233,9 @@ async def confirm(
         ), asked.refund
     of_edit = asked.refund in await edit_queries.refunds_of(tx, order_id=found.id)
     if not of_edit and asked.amount_minor > found.refundable_minor:
-        raise payments.OverRefund(given_minor=asked.amount_minor, refundable_minor=found.refundable_minor)
+        raise payment_refunds.OverRefund(
+            given_minor=asked.amount_minor, refundable_minor=found.refundable_minor
+        )
     await _grant(tx, found, asked.amount_minor, refund_id=asked.refund, note=asked.note, actor=actor)
     return await settle(tx, order_id=found.id), asked.refund
 
@@ -240,7 +251,7 @@ async def _grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, no
     if shares is None:
         shares = refund_shares.share(amount_minor, before, lines, shipping_minor=found.shipping_minor)
     elif not _fit(shares, refund_shares.left(before, lines, shipping_minor=found.shipping_minor)):
-        raise payments.OverRefund(given_minor=amount_minor, refundable_minor=found.refundable_minor)
+        raise payment_refunds.OverRefund(given_minor=amount_minor, refundable_minor=found.refundable_minor)
     await _owe(tx, found, amount_minor, refund_id=refund_id, note=note, actor=actor)
     await outbox.record(
         tx,
@@ -260,7 +271,7 @@ async def _grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, no
 
 
 async def _owe(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, note: str, actor: str) -> None:
-    await payments.grant_refund(
+    await payment_refunds.grant(
         tx,
         subject_id=found.id,
         amount_minor=amount_minor,
@@ -317,7 +328,9 @@ async def mark_refunded(
     }
     online = sum(
         minor
-        for payment, minor in await payments.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
+        for payment, minor in await payment_refunds.granted_parts(
+            tx, subject_id=order_id, refund_id=refund_id
+        )
         if payment.is_online and payment.id not in sent and payment_id in {None, payment.id}
     )
     why = None
@@ -365,14 +378,14 @@ async def _mark(
     found, _ = await lock(tx, shop_id=shop_id, order_id=order_id)
     granted = [
         part
-        for part in await payments.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
+        for part in await payment_refunds.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
         if payment_id is None or part[0].id == payment_id
     ]
     if not granted:
         raise RefundNotFound(refund_id=str(refund_id))
-    sent = await payments.mark_refund_sent(tx, granted, refund_id=refund_id, actor=actor, note=note)
+    sent = await payment_refunds.mark_sent(tx, granted, refund_id=refund_id, actor=actor, note=note)
     for payment, _ in granted:
-        await payments.refunds.note(
+        await payment_refunds.note(
             tx, refund_id=refund_id, payment_id=payment.id, outcome=payment_providers.GivenBack(None)
         )
     if sent:
@@ -405,8 +418,8 @@ async def send_refund(
     """
     async with db.transaction() as tx:
         view = await views.order(tx, shop_id=shop_id, order_id=order_id)
-        parts = await payments.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
-        tries = {each.payment_id: each for each in await payments.refunds.tries(tx, refund_ids=[refund_id])}
+        parts = await payment_refunds.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
+        tries = {each.payment_id: each for each in await payment_refunds.tries(tx, refund_ids=[refund_id])}
     sent = {
         event.payment_id
         for event in view.payments
@@ -441,7 +454,7 @@ async def _send_part(
     async with db.transaction() as tx:
         charge = await payments.attempts.charge_of(tx, payment)
     try:
-        outcome = await payments.give_back(
+        outcome = await payment_refunds.give_back(
             providers,
             payment,
             label=payment.subject_id.hex[-8:].upper(),
@@ -466,7 +479,7 @@ async def _send_part(
                 payment_id=payment.id,
             )
             return True
-        await payments.refunds.note(tx, refund_id=refund_id, payment_id=payment.id, outcome=outcome)
+        await payment_refunds.note(tx, refund_id=refund_id, payment_id=payment.id, outcome=outcome)
     return False
 
 
@@ -475,7 +488,7 @@ async def send_due(
 ) -> int:
     """Send what is granted and was not sent yet, and ask about what was only accepted; returns how many were tried."""
     async with db.transaction() as tx:
-        waiting = await payments.refunds.take_due(tx, limit=limit)
+        waiting = await payment_refunds.take_due(tx, limit=limit)
         found = await payments.payments_by_id(tx, *(each.payment_id for each in waiting))
     for due in waiting:
         payment = found[due.payment_id]
@@ -510,7 +523,7 @@ async def hear(
     async with db.transaction() as tx:
         known = [
             each
-            for each in await payments.refunds.of_refund(tx, shop_id=shop_id, refund_id=refund_id)
+            for each in await payment_refunds.of_refund(tx, shop_id=shop_id, refund_id=refund_id)
             if payment_id is None or each.payment_id == payment_id
         ]
         found = await payments.payments_by_id(tx, *(each.payment_id for each in known))
@@ -523,11 +536,11 @@ async def hear(
 
 
 async def _asked(
-    db: Database, providers: payment_providers.Providers, payment: payments.Payment, due: payments.refunds.Try
+    db: Database, providers: payment_providers.Providers, payment: payments.Payment, due: payment_refunds.Try
 ) -> payment_providers.RefundOutcome | None:
     async with db.transaction() as tx:
         charge = await payments.attempts.charge_of(tx, payment)
-    return await payments.look_up_refund(
+    return await payment_refunds.look_up(
         providers,
         payment,
         label=payment.subject_id.hex[-8:].upper(),
@@ -540,7 +553,7 @@ async def _asked(
 async def _report(
     db: Database,
     payment: payments.Payment,
-    before: payments.refunds.Try,
+    before: payment_refunds.Try,
     outcome: payment_providers.RefundOutcome,
     *,
     asked: bool,
@@ -557,19 +570,19 @@ async def _report(
                 payment_id=payment.id,
             )
             return
-        tries = await payments.refunds.of_refund(tx, shop_id=payment.shop_id, refund_id=before.refund)
+        tries = await payment_refunds.of_refund(tx, shop_id=payment.shop_id, refund_id=before.refund)
         [due] = [each for each in tries if each.payment_id == payment.id]
         if asked and due.state != before.state:
             # The answer is older than what was done meanwhile.
             return
         if due.state == "done" and isinstance(outcome, payment_providers.RefundFailed):
-            await payments.differences.open_for(
+            await reconciliation.differences.open_for(
                 tx,
                 payment,
-                payments.DifferenceKind.REFUND_FAILED,
+                reconciliation.DifferenceKind.REFUND_FAILED,
                 reference=f"{due.refund}/{payment.id}",
                 amount=Money(due.amount_minor, payment.currency),
                 expected_minor=0,
             )
         else:
-            await payments.refunds.note(tx, refund_id=due.refund, payment_id=payment.id, outcome=outcome)
+            await payment_refunds.note(tx, refund_id=due.refund, payment_id=payment.id, outcome=outcome)

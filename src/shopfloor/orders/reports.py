@@ -7,14 +7,14 @@ brings it back or is owed back, and what fits no order becomes a difference that
 
 from uuid import UUID
 
-from shopfloor import payment_providers, payments, policies
+from shopfloor import payment_authorisations, payment_providers, payments, policies, reconciliation
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money
 from shopfloor.orders import authorising, charges, lifecycle
 from shopfloor.orders.models import Order, OrderLine, Status
 from shopfloor.orders.placing import finalise
 from shopfloor.orders.statuses import unpaid
-from shopfloor.payments import DifferenceKind
+from shopfloor.reconciliation import DifferenceKind
 
 
 def label_of(order_id: UUID) -> str:
@@ -104,10 +104,10 @@ async def _charged(
         return order
     reserved = None
     if only_reserves(payment):
-        reserved = await payments.authorisations.of_payment(tx, payment_id=payment.id)
+        reserved = await payment_authorisations.of_payment(tx, payment_id=payment.id)
     kind, expected = misfit(order, payment, outcome.amount, reserved)
     if kind is not None:
-        await payments.differences.open_for(
+        await reconciliation.differences.open_for(
             tx,
             payment,
             kind,
@@ -116,7 +116,7 @@ async def _charged(
             expected_minor=expected,
         )
         if reserved is not None:
-            await payments.authorisations.end(tx, payment_id=payment.id, how="captured")
+            await payment_authorisations.end(tx, payment_id=payment.id, how="captured")
             order = await lifecycle.settle(tx, order_id=order.id)
         if order.status is Status.DRAFT:
             return await finalise(tx, payment, payment_providers.Pending(), locked=(order, lines))
@@ -136,7 +136,7 @@ def misfit(
     order: Order,
     payment: payments.Payment,
     amount: Money,
-    reserved: payments.authorisations.Authorisation | None,
+    reserved: payment_authorisations.Authorisation | None,
 ) -> tuple[DifferenceKind | None, int | None]:
     """Why the order cannot take this money, and what was expected."""
     if amount.currency != payment.currency:

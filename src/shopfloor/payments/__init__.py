@@ -1,25 +1,12 @@
-"""Money in and out: providers, attempts to be paid, what happened to them, refunds.
+"""Money in and out: attempts to be paid, what happened to them, and who asks too often.
 
-Promise: events are appended and never changed; a provider's message is one event however often it comes; one
-attempt asks for its money once; no more is given back than came in.  What is paid for is a subject known by its id.
+Promise: events are appended and never changed; one attempt asks for its money once.  What is paid for is a subject known
+by its id.
 """
 
-from shopfloor.payments import (
-    attempts,
-    authorisations,
-    connections,
-    differences,
-    guard,
-    inbox,
-    refunds,
-    statements,
-)
-from shopfloor.payments.audit import audit
+from shopfloor.payments import attempts, guard
 from shopfloor.payments.models import (
-    ConnectionNotFound,
-    DifferenceKind,
     Happened,
-    OverRefund,
     Payment,
     PaymentBusy,
     PaymentDeclined,
@@ -34,13 +21,9 @@ from shopfloor.payments.service import (
     capture,
     close,
     events_for,
-    give_back,
-    grant_refund,
-    granted_parts,
+    in_time,
     known_charges,
     look_up,
-    look_up_refund,
-    mark_refund_sent,
     open_payment,
     opening,
     payments_by_id,
@@ -49,15 +32,11 @@ from shopfloor.payments.service import (
     start,
     void,
 )
-from shopfloor.payments.silence import notice_silence
-from shopfloor.payments.troubles import desk, forget, trouble
+from shopfloor.payments.ways import Way, ways
 
 __all__ = [
     "Asked",
-    "ConnectionNotFound",
-    "DifferenceKind",
     "Happened",
-    "OverRefund",
     "Payment",
     "PaymentBusy",
     "PaymentDeclined",
@@ -66,34 +45,21 @@ __all__ = [
     "Purpose",
     "State",
     "TooManyAttempts",
+    "Way",
     "attempts",
-    "audit",
-    "authorisations",
     "capture",
     "close",
-    "connections",
-    "desk",
-    "differences",
     "events_for",
-    "forget",
-    "give_back",
-    "grant_refund",
-    "granted_parts",
     "guard",
-    "inbox",
+    "in_time",
     "known_charges",
     "look_up",
-    "look_up_refund",
-    "mark_refund_sent",
-    "notice_silence",
     "open_payment",
     "opening",
     "payments_by_id",
     "payments_for",
     "record",
-    "refunds",
     "start",
-    "statements",
-    "trouble",
     "void",
+    "ways",
 ]

@@ -73,13 +73,6 @@ async def charge_of(tx: Tx, payment: Payment) -> str:
     return charged[0] if charged else ""
 
 
-async def of_charge(tx: Tx, *, shop_id: int, connection_id: int, reference: str) -> Payment | None:
-    """The attempt that a provider's charge belongs to."""
-    return await queries.payment_of_charge(
-        tx, shop_id=shop_id, connection_id=connection_id, reference=reference
-    )
-
-
 def action_of(payment: Payment) -> Action | None:
     """What the buyer has to do, while there is something."""
     if payment.action is None or payment.state is not State.ACTION_REQUIRED:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from shopfloor.kernel.errors import Conflict, NotFound, TooMany, Unavailable
+from shopfloor.kernel.errors import Conflict, TooMany, Unavailable
 from shopfloor.kernel.records import dataclass
 
 
@@ -34,18 +34,6 @@ class PaymentsPaused(Unavailable):
     """Online payment is paused for a while; pay another way, or try again later."""
 
     code = "payments.paused"
-
-
-class ConnectionNotFound(NotFound):
-    """This shop has no such payment account."""
-
-    code = "payments.connection_not_found"
-
-
-class OverRefund(Conflict):
-    """That is more than was paid and not yet given back."""
-
-    code = "orders.over_refund"
 
 
 class Purpose(StrEnum):
@@ -166,45 +154,3 @@ class Step:
     kind: str
     note: str
     recorded_at: datetime
-
-
-class DifferenceKind(StrEnum):
-    AMOUNT = "amount"
-    """Too much or too little."""
-    CURRENCY = "currency"
-    TWICE = "twice"
-    """Nothing was due by then."""
-    LATE = "late"
-    """The order is over, and was settled before."""
-    UNKNOWN = "unknown"
-    """Of no attempt of ours."""
-    REFUND_FAILED = "refund_failed"
-    """What was given back has come back."""
-    MISSING_HERE = "missing_here"
-    MISSING_THERE = "missing_there"
-    FEE = "fee"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Money that fits no order, until somebody closes it."""
-
-    id: UUID
-    shop_id: int
-    payment_id: UUID | None
-    connection_id: int | None
-    kind: DifferenceKind
-    provider: str
-    reference: str
-    amount_minor: int
-    currency: str
-    expected_minor: int | None
-    opened_at: datetime
-    closed_at: datetime | None
-    closed_by: str
-    how: str | None
-    note: str
-    subject_id: UUID | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kind", DifferenceKind(self.kind))

@@ -207,25 +207,3 @@ async def events_named(
         kind=kind,
         references=list(references),
     )
-
-
-async def payment_of_charge(tx: Tx, *, shop_id: int, connection_id: int, reference: str) -> Payment | None:
-    """The attempt that this money came by; also where it fitted no order."""
-    return await tx.first(
-        Payment,
-        """
-        SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
-               state, action, note, return_url, expires_at, look_at, looks, capture_later
-          FROM payments.payment
-         WHERE shop_id = %(shop_id)s AND connection_id = %(connection_id)s AND id IN (
-           SELECT payment_id FROM payments.event
-            WHERE shop_id = %(shop_id)s AND kind = 'charged' AND reference = %(reference)s
-           UNION SELECT payment_id FROM payments.difference
-            WHERE shop_id = %(shop_id)s AND reference = %(reference)s
-              AND kind IN ('amount', 'currency', 'twice', 'late'))
-         LIMIT 1
-        """,
-        shop_id=shop_id,
-        connection_id=connection_id,
-        reference=reference,
-    )

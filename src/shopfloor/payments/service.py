@@ -4,9 +4,8 @@ Whoever owns the subject holds its lock; nothing here decides what is due.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -21,20 +20,11 @@ from shopfloor.payment_providers import (
     ProviderAway,
     Providers,
     ProviderUnknown,
-    RefundOutcome,
     provider,
 )
 from shopfloor.payment_providers import start as ask
-from shopfloor.payments import attempts, guard, queries, refunds
-from shopfloor.payments.models import (
-    Happened,
-    OverRefund,
-    Payment,
-    PaymentEvent,
-    PaymentEventKind,
-    Purpose,
-    State,
-)
+from shopfloor.payments import attempts, guard, queries
+from shopfloor.payments.models import Happened, Payment, PaymentEvent, PaymentEventKind, Purpose, State
 
 _OURS = "shopfloor"
 _ENDS: Final = {PaymentEventKind.CHARGED: State.CAPTURED, PaymentEventKind.FAILED: State.DECLINED}
@@ -307,107 +297,4 @@ async def void(providers: Providers, payment: Payment, *, label: str) -> Outcome
     return await in_time(provider(providers, payment.account).void(asked))
 
 
-async def give_back(
-    providers: Providers,
-    payment: Payment,
-    *,
-    label: str,
-    charge: str,
-    refund_id: UUID,
-    amount: Money,
-    again: bool = False,
-) -> RefundOutcome:
-    """Have money of a charge sent back; `again`: it was asked for before, so look first.  No transaction is open."""
-    asked = attempts.asked(payment, label=label, charge=charge)
-    known = provider(providers, payment.account)
-    if again:
-        found = await look_up_refund(
-            providers, payment, label=label, charge=charge, refund_id=refund_id, amount=amount
-        )
-        if found is not None:
-            return found
-    return await in_time(known.give_back(asked, refund_id=refund_id, amount=amount))
-
-
-async def look_up_refund(
-    providers: Providers, payment: Payment, *, label: str, charge: str, refund_id: UUID, amount: Money
-) -> RefundOutcome | None:
-    """What became of a refund; None when the provider never heard of it.  No transaction is open."""
-    asked = attempts.asked(payment, label=label, charge=charge)
-    known = provider(providers, payment.account)
-    return await in_time(known.look_up_refund(asked, refund_id=refund_id, amount=amount))
-
-
 # ── money out ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def grant_refund(
-    tx: Tx,
-    *,
-    subject_id: UUID,
-    amount_minor: int,
-    refund_id: UUID,
-    note: str,
-    actor: str,
-    withdrawn: Mapping[UUID, int] = MappingProxyType({}),
-) -> None:
-    """Owe `amount_minor` to whoever paid, newest charge first.  `withdrawn`: what banks hold of payments.
-
-    Raises OverRefund.
-    """
-    left = amount_minor
-    events = await queries.events(tx, subject_id=subject_id)
-    for charged in reversed(await queries.payments(tx, subject_id=subject_id)):
-        sums = {
-            kind: sum(e.amount_minor for e in events if e.payment_id == charged.id and e.kind is kind)
-            for kind in (PaymentEventKind.CHARGED, PaymentEventKind.REFUND_GRANTED)
-        }
-        held = withdrawn.get(charged.id, 0)
-        part = min(left, sums[PaymentEventKind.CHARGED] - sums[PaymentEventKind.REFUND_GRANTED] - held)
-        if part > 0:
-            await record(
-                tx,
-                Happened(
-                    charged,
-                    PaymentEventKind.REFUND_GRANTED,
-                    part,
-                    reference=f"{refund_id}/{charged.id}",
-                    actor=actor,
-                    note=note,
-                ),
-            )
-            if charged.is_online:
-                await refunds.ask(tx, charged, refund_id=refund_id, amount_minor=part)
-            left -= part
-    if left:
-        raise OverRefund(given_minor=amount_minor, refundable_minor=amount_minor - left)
-
-
-async def granted_parts(tx: Tx, *, subject_id: UUID, refund_id: UUID) -> list[tuple[Payment, int]]:
-    """The charges a refund comes from, with its share of each."""
-    granted = {
-        event.payment_id: event.amount_minor
-        for event in await queries.events(tx, subject_id=subject_id)
-        if event.kind is PaymentEventKind.REFUND_GRANTED and event.reference.startswith(f"{refund_id}/")
-    }
-    charged = await queries.payments(tx, subject_id=subject_id)
-    return [(payment, granted[payment.id]) for payment in charged if payment.id in granted]
-
-
-async def mark_refund_sent(
-    tx: Tx, parts: Sequence[tuple[Payment, int]], *, refund_id: UUID, actor: str, note: str
-) -> int:
-    """The money has left.  Returns how much of it was not said before, in minor units."""
-    told = [
-        Happened(
-            payment,
-            PaymentEventKind.REFUNDED,
-            amount_minor,
-            reference=f"{refund_id}/{payment.id}",
-            actor=actor,
-            note=note,
-        )
-        for payment, amount_minor in parts
-    ]
-    news = await record(tx, *told)
-    return sum(each.amount_minor for each, is_new in zip(told, news, strict=True) if is_new)

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from shopfloor import orders, payment_providers, payments
+from shopfloor import orders, payment_accounts, payment_providers
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.kernel import paging
@@ -268,7 +268,7 @@ async def refund(request: Request, return_id: UUID, body: RefundIn, actor: Manag
 async def _sent(request: Request, db: Database, done: Return, actor: Actor) -> Return:
     """With its money on the way."""
     if done.refund is not None and done.refund_minor:
-        known = services_of(request).find(payments.connections.Connections)
+        known = services_of(request).find(payment_accounts.Connections)
         await orders.send_refund(
             db,
             shop_id=actor.shop_id,

@@ -415,7 +415,7 @@ def _checkout_page(
     texts: Texts,
     values: Mapping[str, str],
     trouble: Trouble,
-    online: Sequence[payments.connections.Way],
+    online: Sequence[payments.Way],
     offers_sms: bool,
     *,
     status: int = 200,

@@ -16,7 +16,7 @@ from fastapi import Form, Query, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, orders, payment_providers, payments
+from shopfloor import accounts, orders, payment_accounts, payment_providers, payments
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.headers import POLICY
@@ -42,21 +42,19 @@ WAYS: Final = {
 LATER: Final = N_("The amount is reserved now and charged when your order ships.")
 
 
-def connections_of(request: Request) -> payments.connections.Connections | None:
-    return services_of(request).find(payments.connections.Connections)
+def connections_of(request: Request) -> payment_accounts.Connections | None:
+    return services_of(request).find(payment_accounts.Connections)
 
 
-async def ways(tx: Tx, request: Request, *, shop_id: int, currency: str) -> list[payments.connections.Way]:
+async def ways(tx: Tx, request: Request, *, shop_id: int, currency: str) -> list[payments.Way]:
     """What buyers of this shop may pay `currency` with online."""
     known = connections_of(request)
     if known is None:
         return []
-    return await payments.connections.ways(tx, shop_id=shop_id, kinds=known.kinds, currency=currency)
+    return await payments.ways(tx, shop_id=shop_id, kinds=known.kinds, currency=currency)
 
 
-async def chosen(
-    db: Database, request: Request, *, shop: accounts.Shop, method: str
-) -> payments.connections.Way | None:
+async def chosen(db: Database, request: Request, *, shop: accounts.Shop, method: str) -> payments.Way | None:
     """The way that a form names; None for what needs no provider, or is no longer offered."""
     if not method.startswith("pay-"):
         return None
@@ -71,11 +69,11 @@ async def providers(request: Request, *, shop_id: int) -> payment_providers.Prov
 
 
 def choices(
-    found: Sequence[payments.connections.Way],
+    found: Sequence[payments.Way],
     language: Language,
     *,
     other: bool = True,
-    later: Callable[[payments.connections.Way], bool] = lambda _: False,
+    later: Callable[[payments.Way], bool] = lambda _: False,
 ) -> list[tuple[str, str, str]]:
     """(value, words, small print); with `other` also what needs no provider.  `later`: whether money is only reserved."""
     say = language.words.gettext
@@ -114,19 +112,19 @@ def payer(request: Request, language: Language) -> payments.attempts.Payer:
     return payments.attempts.Payer(locale=language.tag, device=device, client_address=address)
 
 
-async def payable(tx: Tx, request: Request, view: orders.OrderView) -> list[payments.connections.Way]:
+async def payable(tx: Tx, request: Request, view: orders.OrderView) -> list[payments.Way]:
     """With what the buyer may pay now what is due on an order."""
     if view.due is None or view.balance_later or view.order.method == "cash":
         return []
     return await ways(tx, request, shop_id=view.order.shop_id, currency=view.order.currency)
 
 
-def by_hand(view: orders.OrderView) -> list[payments.connections.Way]:
+def by_hand(view: orders.OrderView) -> list[payments.Way]:
     """What the buyer of an order that was to be paid online may choose instead."""
     if view.due is None or view.balance_later or view.order.provider == "manual":
         return []
     methods = ["transfer", *(["cash"] if view.order.delivery == orders.Delivery.PICK_UP else [])]
-    return [payments.connections.Way(None, "manual", method, "", is_test=False) for method in methods]
+    return [payments.Way(None, "manual", method, "", is_test=False) for method in methods]
 
 
 def _path(slug: str, order_id: UUID, key: str | None, page: str = "", **more: str) -> str:

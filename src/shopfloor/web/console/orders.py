@@ -21,7 +21,7 @@ from shopfloor import (
     live,
     notifications,
     orders,
-    payments,
+    payment_authorisations,
     purchases,
     returns,
     warehouse,
@@ -280,7 +280,7 @@ async def _order_page(
         asked_fapiao = await fapiao.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         offers_fapiao = await fapiao.is_offered(tx, shop_id=desk.shop.id)
         authorised = (
-            await payments.authorisations.live(tx, subject_id=order_id) if view.order.authorised_minor else []
+            await payment_authorisations.live(tx, subject_id=order_id) if view.order.authorised_minor else []
         )
     return desk.page(
         "order.html",

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from starlette.responses import Response
 
-from shopfloor import approvals, disputes, inventory, live, orders, payments, policies
+from shopfloor import approvals, disputes, inventory, live, orders, policies, reconciliation
 from shopfloor.accounts import Permission
 from shopfloor.kernel import backups
 from shopfloor.kernel.routes import Router
@@ -46,7 +46,7 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
             asked = await approvals.waiting(tx, shop_id=shop_id, limit=COUNTED)
         sees_money = desk.actor.may(Permission.MONEY_VIEW)
         contested = await disputes.waiting(tx, shop_id=shop_id, limit=COUNTED) if sees_money else []
-        money_trouble = await payments.trouble(tx, shop_id=shop_id) if sees_money else None
+        money_trouble = await reconciliation.trouble(tx, shop_id=shop_id) if sees_money else None
     return desk.page(
         "overview.html",
         active="overview",

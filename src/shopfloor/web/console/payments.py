@@ -9,7 +9,17 @@ from uuid import UUID
 from fastapi import Form, Query, Request
 from starlette.responses import Response
 
-from shopfloor import approvals, disputes, orders, payment_providers, payments
+from shopfloor import (
+    approvals,
+    disputes,
+    orders,
+    payment_accounts,
+    payment_authorisations,
+    payment_providers,
+    payment_refunds,
+    payments,
+    reconciliation,
+)
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -79,10 +89,10 @@ KINDS: Final = {
 }
 
 
-def _known(request: Request) -> payments.connections.Connections:
+def _known(request: Request) -> payment_accounts.Connections:
     found = connections_of(request)
     if found is None:
-        raise payments.ConnectionNotFound
+        raise payment_accounts.ConnectionNotFound
     return found
 
 
@@ -102,7 +112,7 @@ async def desk_page(
 ) -> Response:
     """Each list is turned by itself."""
     async with desk.db.transaction() as tx:
-        found = await payments.desk(
+        found = await reconciliation.desk(
             tx,
             shop_id=desk.shop.id,
             limit=_SHOWN,
@@ -152,9 +162,7 @@ async def desk_page(
         refunds=found.refunds,
         letters=found.letters,
         authorised=found.authorised,
-        ends_soon=[
-            each.payment_id for each in payments.authorisations.needs_somebody(found.authorised.items)
-        ],
+        ends_soon=[each.payment_id for each in payment_authorisations.needs_somebody(found.authorised.items)],
         reserves=[name for name, kind in known.kinds.items() if kind.authorise is not None],
         numbers=numbers,
         disputes=contested[:_SHOWN],
@@ -171,12 +179,12 @@ async def _form_page(
     *,
     provider: str,
     values: Mapping[str, Any],
-    account: payments.connections.Connection | None,
+    account: payment_accounts.Connection | None,
     refusal: payment_providers.ConnectionRefused | None = None,
 ) -> Response:
     kind = _known(desk.request).kinds.get(provider)
     if kind is None:
-        raise payments.ConnectionNotFound
+        raise payment_accounts.ConnectionNotFound
     wrong = refusal.facts.get("fields") if refusal is not None else None
     errors = (
         {str(name): desk.say(ERRORS.get(str(why), ERRORS["missing"])) for name, why in wrong.items()}
@@ -212,7 +220,7 @@ async def account_page(
     if account_id is None:
         return await _form_page(desk, provider=provider, values={"mode": "test"}, account=None)
     async with desk.db.transaction() as tx:
-        found = await payments.connections.connection(tx, shop_id=desk.shop.id, connection_id=account_id)
+        found = await payment_accounts.connection(tx, shop_id=desk.shop.id, connection_id=account_id)
     values = {**found.fields, "mode": found.mode, "label": found.label}
     return await _form_page(desk, provider=found.provider, values=values, account=found)
 
@@ -233,7 +241,7 @@ async def save_account(
     try:
         async with desk.work() as tx:
             if number is not None:
-                found = await payments.connections.connection(tx, shop_id=desk.shop.id, connection_id=number)
+                found = await payment_accounts.connection(tx, shop_id=desk.shop.id, connection_id=number)
             saved = await known.save(
                 tx,
                 shop_id=desk.shop.id,
@@ -271,9 +279,7 @@ async def check_account(desk: Manager, account_id: Id) -> Response:
 async def switch_account(desk: Manager, account_id: Id, on: Text = "") -> Response:
     try:
         async with desk.work() as tx:
-            await payments.connections.switch(
-                tx, shop_id=desk.shop.id, connection_id=account_id, on=on == "yes"
-            )
+            await payment_accounts.switch(tx, shop_id=desk.shop.id, connection_id=account_id, on=on == "yes")
     except Refusal as refusal:
         return desk.refused("/payments", refusal)
     said = N_("Buyers can pay with it now.") if on == "yes" else N_("Switched off. Refunds still work.")
@@ -285,7 +291,7 @@ async def capture_later(desk: Manager, account_id: Id, later: Text = "") -> Resp
     """Whether buyers are charged when their orders ship, or when they are placed."""
     try:
         async with desk.work() as tx:
-            await payments.connections.capture_later(
+            await payment_accounts.capture_later(
                 tx, shop_id=desk.shop.id, connection_id=account_id, later=later == "yes"
             )
     except Refusal as refusal:
@@ -302,7 +308,7 @@ async def capture_later(desk: Manager, account_id: Id, later: Text = "") -> Resp
 async def capture_again(desk: Manager, payment_id: UUID) -> Response:
     try:
         async with desk.work() as tx:
-            await payments.authorisations.try_again(tx, shop_id=desk.shop.id, payment_id=payment_id)
+            await payment_authorisations.try_again(tx, shop_id=desk.shop.id, payment_id=payment_id)
     except Refusal as refusal:
         return desk.refused("/payments", refusal)
     return desk.back("/payments", desk.say(N_("The payment service is asked again.")))
@@ -312,7 +318,7 @@ async def capture_again(desk: Manager, payment_id: UUID) -> Response:
 async def remove_account(desk: Manager, account_id: Id) -> Response:
     try:
         async with desk.work() as tx:
-            await payments.connections.remove(tx, shop_id=desk.shop.id, connection_id=account_id)
+            await payment_accounts.remove(tx, shop_id=desk.shop.id, connection_id=account_id)
     except Refusal as refusal:
         return desk.refused("/payments", refusal)
     return desk.back("/payments", desk.say(N_("Removed. Its keys are forgotten.")))
@@ -323,7 +329,7 @@ async def send_back(desk: Manager, difference_id: UUID) -> Response:
     """The money goes back to where it came from."""
     try:
         await desk.claim()
-        left = await payments.differences.send_back(
+        left = await reconciliation.differences.send_back(
             desk.db,
             _known(desk.request).of,
             shop_id=desk.shop.id,
@@ -343,7 +349,7 @@ async def settle(desk: Manager, difference_id: UUID, note: Text = "") -> Respons
     """It was settled by hand; the note says how."""
     try:
         async with desk.work() as tx:
-            await payments.differences.close(
+            await reconciliation.differences.close(
                 tx,
                 shop_id=desk.shop.id,
                 difference_id=difference_id,
@@ -359,7 +365,7 @@ async def settle(desk: Manager, difference_id: UUID, note: Text = "") -> Respons
 async def refund_again(desk: Manager, refund_id: UUID) -> Response:
     try:
         async with desk.work() as tx:
-            await payments.refunds.ask_again(tx, shop_id=desk.shop.id, refund_id=refund_id)
+            await payment_refunds.ask_again(tx, shop_id=desk.shop.id, refund_id=refund_id)
     except Refusal as refusal:
         return desk.refused("/payments", refusal)
     return desk.back("/payments", desk.say(N_("The refund is sent again.")))
@@ -368,7 +374,7 @@ async def refund_again(desk: Manager, refund_id: UUID) -> Response:
 @router.post("/messages/again")
 async def messages_again(desk: Manager) -> Response:
     async with desk.work() as tx:
-        await payments.inbox.replay(tx, shop_id=desk.shop.id)
+        await payment_accounts.inbox.replay(tx, shop_id=desk.shop.id)
     return desk.back("/payments", desk.say(N_("The messages are read again.")))
 
 

@@ -33,9 +33,9 @@ async def captured(tx: Tx) -> AuditRow:
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(p.id::text) FILTER (
-                 WHERE NOT EXISTS (SELECT FROM payments.event e WHERE e.payment_id = p.id AND e.kind = 'charged')
+                 WHERE NOT EXISTS (SELECT FROM payments.v_event e WHERE e.payment_id = p.id AND e.kind = 'charged')
                    AND NOT EXISTS (SELECT FROM payments.difference d WHERE d.payment_id = p.id)), '{}') AS offending
-          FROM payments.payment p WHERE p.state = 'captured'
+          FROM payments.v_payment p WHERE p.state = 'captured'
         """,
     )
 
@@ -49,7 +49,7 @@ async def given_back(tx: Tx) -> AuditRow:
           FROM (SELECT payment_id, coalesce(sum(amount_minor) FILTER (WHERE kind = 'charged'), 0) AS charged,
                        coalesce(sum(amount_minor) FILTER (WHERE kind = 'refund_granted'), 0) AS granted,
                        coalesce(sum(amount_minor) FILTER (WHERE kind = 'refunded'), 0) AS refunded
-                  FROM payments.event GROUP BY payment_id) sums
+                  FROM payments.v_event GROUP BY payment_id) sums
         """,
     )
 
@@ -62,9 +62,9 @@ async def within_authorisation(tx: Tx) -> AuditRow:
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(a.payment_id::text) FILTER (
                  WHERE e.taken > a.amount_minor OR (e.taken > 0) <> (a.ended IS NOT DISTINCT FROM 'captured')), '{}') AS offending
-          FROM payments.authorisation a
+          FROM payments.v_authorisation a
          CROSS JOIN LATERAL (
-           SELECT coalesce((SELECT sum(amount_minor) FROM payments.event
+           SELECT coalesce((SELECT sum(amount_minor) FROM payments.v_event
                              WHERE payment_id = a.payment_id AND kind = 'charged'), 0)
                 + coalesce((SELECT sum(amount_minor) FROM payments.difference
                              WHERE payment_id = a.payment_id AND kind IN ('amount', 'currency', 'twice', 'late')), 0) AS taken) e
@@ -80,7 +80,7 @@ async def authorisations_end(tx: Tx) -> AuditRow:
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(payment_id::text) FILTER (
                  WHERE ended IS NULL AND capture_before < now() - interval '1 day'), '{}') AS offending
-          FROM payments.authorisation
+          FROM payments.v_authorisation
         """,
     )
 
@@ -92,9 +92,9 @@ async def done(tx: Tx) -> AuditRow:
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(r.refund || '/' || r.payment_id) FILTER (
                  WHERE r.state = 'done' AND NOT EXISTS (
-                   SELECT FROM payments.event e
+                   SELECT FROM payments.v_event e
                     WHERE e.payment_id = r.payment_id AND e.kind = 'refunded'
                       AND e.reference = r.refund || '/' || r.payment_id)), '{}') AS offending
-          FROM payments.refund_try r
+          FROM payments.v_refund_try r
         """,
     )

@@ -11,15 +11,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
+from shopfloor import payments
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
+from shopfloor.payment_accounts import Connection
 from shopfloor.payment_providers import BillRow, Providers, Source
-from shopfloor.payments import differences, queries
-from shopfloor.payments.connections import Connection
-from shopfloor.payments.models import Payment
+from shopfloor.payments import Payment
+from shopfloor.reconciliation import differences
 
 # How many days back a day is still asked for.
 BACK: Final = 7
@@ -53,17 +54,6 @@ class Unbooked:
 
     attempt: UUID
     reference: str
-
-
-async def accounts(tx: Tx) -> list[Connection]:
-    """Those of all shops whose books can be read."""
-    return await tx.every(
-        Connection,
-        """
-        SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at
-          FROM payments.connection WHERE removed_at IS NULL ORDER BY id
-        """,
-    )
 
 
 async def reconcile(
@@ -116,7 +106,7 @@ async def _reconcile(db: Database, known: Providers, account: Connection, *, loo
 
 async def _look_once(db: Database, known: Providers, attempt: UUID, *, look: Look) -> None:
     async with db.transaction() as tx:
-        payment = await queries.payment(tx, id=attempt)
+        payment = (await payments.payments_by_id(tx, attempt)).get(attempt)
     if payment is None:
         return
     try:
@@ -197,9 +187,9 @@ async def unbooked(tx: Tx, connection: Connection, *, day: date) -> list[Unbooke
         """
         SELECT DISTINCT l.attempt, l.reference
           FROM payments.statement_line l
-          JOIN payments.payment p ON p.id = l.attempt AND p.shop_id = l.shop_id AND p.connection_id = l.connection_id
+          JOIN payments.v_payment p ON p.id = l.attempt AND p.shop_id = l.shop_id AND p.connection_id = l.connection_id
          WHERE l.connection_id = %(connection_id)s AND l.day = %(day)s AND l.kind = 'charge'
-           AND NOT EXISTS (SELECT FROM payments.event e
+           AND NOT EXISTS (SELECT FROM payments.v_event e
                             WHERE e.shop_id = l.shop_id AND e.provider = %(provider)s AND e.kind = 'charged'
                               AND e.reference = l.reference)
         """,
@@ -260,9 +250,9 @@ INSERT INTO payments.difference (id, shop_id, payment_id, connection_id, kind, p
 SELECT DISTINCT ON (l.reference) gen_random_uuid(), l.shop_id, p.id, l.connection_id, 'missing_here', %(provider)s::text, l.reference,
        l.amount_minor, l.currency, 0
   FROM payments.statement_line l
-  LEFT JOIN payments.payment p ON p.id = l.attempt AND p.shop_id = l.shop_id AND p.connection_id = l.connection_id
+  LEFT JOIN payments.v_payment p ON p.id = l.attempt AND p.shop_id = l.shop_id AND p.connection_id = l.connection_id
  WHERE l.connection_id = %(connection_id)s AND l.day = %(day)s AND l.kind = 'charge'
-   AND NOT EXISTS (SELECT FROM payments.event e
+   AND NOT EXISTS (SELECT FROM payments.v_event e
                     WHERE e.shop_id = %(shop_id)s AND e.provider = %(provider)s AND e.kind = 'charged'
                       AND e.reference = l.reference)
    AND NOT EXISTS (SELECT FROM payments.difference d
@@ -276,9 +266,9 @@ INSERT INTO payments.difference (id, shop_id, payment_id, connection_id, kind, p
 SELECT gen_random_uuid(), l.shop_id, p.id, l.connection_id, 'missing_here', %(provider)s::text,
        'refund ' || coalesce(l.refund::text, l.reference || ' ' || l.happened_at::text), l.amount_minor, l.currency, 0
   FROM payments.statement_line l
-  LEFT JOIN payments.payment p ON p.id = l.attempt AND p.shop_id = l.shop_id AND p.connection_id = l.connection_id
+  LEFT JOIN payments.v_payment p ON p.id = l.attempt AND p.shop_id = l.shop_id AND p.connection_id = l.connection_id
  WHERE l.connection_id = %(connection_id)s AND l.day = %(day)s AND l.kind = 'refund'
-   AND NOT EXISTS (SELECT FROM payments.refund_try r
+   AND NOT EXISTS (SELECT FROM payments.v_refund_try r
                     WHERE r.shop_id = %(shop_id)s AND r.refund = l.refund AND r.state <> 'failed')
    AND NOT EXISTS (SELECT FROM payments.difference d
                     WHERE d.shop_id = %(shop_id)s AND d.id = l.refund AND d.how = 'sent_back')
@@ -291,9 +281,9 @@ SELECT DISTINCT ON (l.reference) gen_random_uuid(), l.shop_id, p.id, l.connectio
        CASE WHEN p.currency = l.currency THEN 'amount' ELSE 'currency' END, %(provider)s::text, l.reference,
        l.amount_minor, l.currency, e.amount_minor
   FROM payments.statement_line l
-  JOIN payments.event e ON e.shop_id = %(shop_id)s AND e.provider = %(provider)s AND e.kind = 'charged'
+  JOIN payments.v_event e ON e.shop_id = %(shop_id)s AND e.provider = %(provider)s AND e.kind = 'charged'
                        AND e.reference = l.reference
-  JOIN payments.payment p ON p.id = e.payment_id
+  JOIN payments.v_payment p ON p.id = e.payment_id
  WHERE l.connection_id = %(connection_id)s AND l.day = %(day)s AND l.kind = 'charge'
    AND (l.amount_minor, l.currency) IS DISTINCT FROM (e.amount_minor, p.currency)
 ON CONFLICT (shop_id, provider, kind, reference) DO NOTHING
@@ -304,8 +294,8 @@ INSERT INTO payments.difference (id, shop_id, payment_id, connection_id, kind, p
 SELECT DISTINCT ON (l.refund) gen_random_uuid(), l.shop_id, p.id, l.connection_id, 'amount', %(provider)s::text,
        'refund ' || l.refund::text, l.amount_minor, l.currency, r.amount_minor
   FROM payments.statement_line l
-  JOIN payments.refund_try r ON r.shop_id = %(shop_id)s AND r.refund = l.refund AND r.payment_id = l.attempt
-  JOIN payments.payment p ON p.id = r.payment_id
+  JOIN payments.v_refund_try r ON r.shop_id = %(shop_id)s AND r.refund = l.refund AND r.payment_id = l.attempt
+  JOIN payments.v_payment p ON p.id = r.payment_id
  WHERE l.connection_id = %(connection_id)s AND l.day = %(day)s AND l.kind = 'refund'
    AND (l.amount_minor, l.currency) IS DISTINCT FROM (r.amount_minor, p.currency)
 ON CONFLICT (shop_id, provider, kind, reference) DO NOTHING
@@ -318,7 +308,7 @@ SELECT DISTINCT ON (l.reference) gen_random_uuid(), l.shop_id, p.id, l.connectio
   FROM payments.statement_line l
   JOIN payments.statement_line other
     ON other.connection_id = l.connection_id AND other.reference = l.reference AND other.kind = 'charge' AND other.id < l.id
-  LEFT JOIN payments.payment p ON p.id = l.attempt AND p.shop_id = l.shop_id AND p.connection_id = l.connection_id
+  LEFT JOIN payments.v_payment p ON p.id = l.attempt AND p.shop_id = l.shop_id AND p.connection_id = l.connection_id
  WHERE l.connection_id = %(connection_id)s AND l.day = %(day)s AND l.kind = 'charge'
 ON CONFLICT (shop_id, provider, kind, reference) DO NOTHING
 """
@@ -326,7 +316,7 @@ _CHARGES_NOT_THERE: Final = """
 INSERT INTO payments.difference (id, shop_id, payment_id, connection_id, kind, provider, reference, amount_minor, currency,
                                  expected_minor)
 SELECT gen_random_uuid(), e.shop_id, p.id, p.connection_id, 'missing_there', e.provider, e.reference, 0, p.currency, e.amount_minor
-  FROM payments.event e JOIN payments.payment p ON p.id = e.payment_id
+  FROM payments.v_event e JOIN payments.v_payment p ON p.id = e.payment_id
  WHERE e.shop_id = %(shop_id)s AND e.provider = %(provider)s AND e.kind = 'charged'
    AND p.connection_id = %(connection_id)s AND e.recorded_at >= %(since)s AND e.recorded_at < %(until)s
    AND NOT EXISTS (SELECT FROM payments.statement_line l
@@ -338,14 +328,14 @@ INSERT INTO payments.difference (id, shop_id, payment_id, connection_id, kind, p
                                  expected_minor)
 SELECT gen_random_uuid(), e.shop_id, p.id, p.connection_id, 'missing_there', e.provider, 'refund ' || e.reference, 0, p.currency,
        e.amount_minor
-  FROM payments.event e JOIN payments.payment p ON p.id = e.payment_id
+  FROM payments.v_event e JOIN payments.v_payment p ON p.id = e.payment_id
  WHERE e.shop_id = %(shop_id)s AND e.provider = %(provider)s AND e.kind = 'refunded'
    AND p.connection_id = %(connection_id)s AND e.recorded_at >= %(since)s AND e.recorded_at < %(until)s
    AND NOT EXISTS (SELECT FROM payments.statement_line l
                     WHERE l.connection_id = %(connection_id)s AND l.kind = 'refund'
                       AND l.refund = split_part(e.reference, '/', 1)::uuid AND l.attempt = p.id)
    -- What pays for another order never left.
-   AND NOT EXISTS (SELECT FROM payments.event o
+   AND NOT EXISTS (SELECT FROM payments.v_event o
                     WHERE o.shop_id = e.shop_id AND o.provider = 'manual' AND o.kind = 'charged'
                       AND o.reference = 'exchange/' || split_part(e.reference, '/', 1))
 ON CONFLICT (shop_id, provider, kind, reference) DO NOTHING

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from typing import Final, LiteralString
 from uuid import UUID
 
+from shopfloor import payment_accounts
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Conflict
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
-from shopfloor.payments import inbox
-from shopfloor.payments.events import AuthorisationEnding, CaptureFailed
-from shopfloor.payments.models import Payment
+from shopfloor.payment_authorisations.events import AuthorisationEnding, CaptureFailed
+from shopfloor.payments import Payment
 
 # So long before its end the merchant is told, and what has left in part is charged.
 WARN: Final = timedelta(days=2)
@@ -69,7 +69,7 @@ _ALL: Final[LiteralString] = """
     SELECT a.payment_id, a.shop_id, p.subject_id, p.provider, p.currency, a.amount_minor, a.authorised_at,
            a.capture_before, a.warned_at, a.wanted, a.wanted_minor, a.wanted_id, a.wanted_by, a.tries, a.next_at,
            a.reason, a.ended, a.ended_at
-      FROM payments.authorisation a JOIN payments.payment p ON p.id = a.payment_id
+      FROM payments.authorisation a JOIN payments.v_payment p ON p.id = a.payment_id
     """
 
 
@@ -138,7 +138,7 @@ async def _want(tx: Tx, found: Authorisation, wanted: str, *, amount_minor: int 
         payment_id=found.payment_id,
     )
     if changed:
-        await inbox.ring(tx)
+        await payment_accounts.inbox.ring(tx)
 
 
 async def try_again(tx: Tx, *, shop_id: int, payment_id: UUID) -> None:
@@ -156,7 +156,7 @@ async def try_again(tx: Tx, *, shop_id: int, payment_id: UUID) -> None:
     )
     if not changed:
         raise CaptureNotFailed
-    await inbox.ring(tx)
+    await payment_accounts.inbox.ring(tx)
 
 
 async def take_due(tx: Tx, *, at: datetime | None = None, limit: int = 50) -> list[Authorisation]:

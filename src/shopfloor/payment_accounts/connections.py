@@ -4,7 +4,7 @@ Secrets are opened for the adapter that signs with them and for nobody else.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,8 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
+from shopfloor.payment_accounts import inbox
+from shopfloor.payment_accounts.models import ConnectionNotFound
 from shopfloor.payment_providers import (
     Account,
     Checked,
@@ -26,8 +28,6 @@ from shopfloor.payment_providers import (
     ProviderAway,
     Providers,
 )
-from shopfloor.payments import guard, inbox
-from shopfloor.payments.models import ConnectionNotFound
 
 if TYPE_CHECKING:
     import httpx
@@ -65,24 +65,6 @@ class Connection:
 @dataclass(frozen=True, slots=True)
 class _Row(Connection):
     sealed: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A way to pay online that a buyer can choose."""
-
-    connection_id: int | None
-    provider: str
-    method: str
-    label: str
-    is_test: bool
-    authorise: timedelta | None = None
-    """So long money may be reserved before it is taken; None where the shop takes it at once."""
-
-    @property
-    def name(self) -> str:
-        """As it stands in a form."""
-        return self.method if self.connection_id is None else f"pay-{self.connection_id}"
 
 
 def _about(shop_id: int, provider: str) -> str:
@@ -262,27 +244,7 @@ class Connections:
         return done
 
 
-async def ways(tx: Tx, *, shop_id: int, kinds: Mapping[str, Kind], currency: str) -> list[Way]:
-    """What buyers of a shop may pay `currency` with online, in the order in which the accounts were connected; nothing
-    while online payment is paused.
-    """
-    if await guard.paused_until(tx, shop_id=shop_id) is not None:
-        return []
-    return [
-        Way(
-            row.id,
-            row.provider,
-            kinds[row.provider].method,
-            row.label,
-            row.mode == "test",
-            kinds[row.provider].authorise if row.captures_later else None,
-        )
-        for row in await connections(tx, shop_id=shop_id)
-        if row.is_on and row.provider in kinds and kinds[row.provider].takes(currency)
-    ]
-
-
-async def connections(tx: Tx, *, shop_id: int) -> list[Connection]:
+async def connections_of(tx: Tx, *, shop_id: int) -> list[Connection]:
     return await tx.every(
         Connection,
         """
@@ -294,9 +256,54 @@ async def connections(tx: Tx, *, shop_id: int) -> list[Connection]:
     )
 
 
+async def every_connection(tx: Tx) -> list[Connection]:
+    """Those of all shops."""
+    return await tx.every(
+        Connection,
+        """
+        SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at,
+               silent_since, captures_later
+          FROM payments.connection WHERE removed_at IS NULL ORDER BY id
+        """,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An account, and when its provider sent something last."""
+
+    id: int
+    shop_id: int
+    provider: str
+    silent_since: datetime | None
+    last: datetime | None
+
+
+async def lock_heard(tx: Tx) -> list[Heard]:
+    """Accounts in use of all shops, and those that are silent; without those that another process looks at."""
+    return await tx.every(
+        Heard,
+        """
+        SELECT c.id, c.shop_id, c.provider, c.silent_since,
+               (SELECT max(i.received_at) FROM payments.inbox i WHERE i.connection_id = c.id) AS last
+          FROM payments.connection c
+         WHERE c.removed_at IS NULL AND (c.is_on OR c.silent_since IS NOT NULL)
+           FOR UPDATE OF c SKIP LOCKED
+        """,
+    )
+
+
+async def set_silent(tx: Tx, *, connection_id: int, since: datetime | None) -> None:
+    await tx.run(
+        "UPDATE payments.connection SET silent_since = %(since)s WHERE id = %(id)s",
+        since=since,
+        id=connection_id,
+    )
+
+
 async def connection(tx: Tx, *, shop_id: int, connection_id: int) -> Connection:
     """Raises ConnectionNotFound."""
-    for each in await connections(tx, shop_id=shop_id):
+    for each in await connections_of(tx, shop_id=shop_id):
         if each.id == connection_id:
             return each
     raise ConnectionNotFound

@@ -16,7 +16,7 @@ from shopfloor.kernel.values import new_id, now
 from shopfloor.payment_providers import Message
 
 if TYPE_CHECKING:
-    from shopfloor.payments.connections import Connection
+    from shopfloor.payment_accounts.connections import Connection
 
 # What rings where somebody works off what is due: what was written here, and what is to be given back.
 CHANNEL: Final = "shopfloor_payments"

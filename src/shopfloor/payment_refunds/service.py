@@ -3,20 +3,28 @@
 What is owed stands in the payment events; here stands who is asked, how often, and what came of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+from shopfloor import payment_accounts, payments
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Conflict
 from shopfloor.kernel.records import dataclass
-from shopfloor.kernel.values import now
-from shopfloor.payment_providers import GivenBack, RefundFailed, RefundOutcome, RefundPending
-from shopfloor.payments import inbox
-from shopfloor.payments.events import RefundFailed as RefundFailedFact
-from shopfloor.payments.models import Payment
+from shopfloor.kernel.values import Money, now
+from shopfloor.payment_providers import (
+    GivenBack,
+    Providers,
+    RefundFailed,
+    RefundOutcome,
+    RefundPending,
+    provider,
+)
+from shopfloor.payment_refunds.events import RefundFailed as RefundFailedFact
+from shopfloor.payments import Happened, Payment, PaymentEventKind
 
 # Seconds until a provider is asked again: whether it is done, or because it did not answer.
 _PAUSES: Final = (15, 60, 120, 300, 600, 1800, 3600)
@@ -80,7 +88,7 @@ async def ask(tx: Tx, payment: Payment, *, refund_id: UUID, amount_minor: int) -
         amount=amount_minor,
         at=now(),
     )
-    await inbox.ring(tx)
+    await payment_accounts.inbox.ring(tx)
 
 
 async def ask_again(tx: Tx, *, shop_id: int, refund_id: UUID) -> None:
@@ -96,7 +104,7 @@ async def ask_again(tx: Tx, *, shop_id: int, refund_id: UUID) -> None:
     )
     if not asked:
         raise NotFailed
-    await inbox.ring(tx)
+    await payment_accounts.inbox.ring(tx)
 
 
 async def take_due(tx: Tx, *, at: datetime | None = None, limit: int = 50) -> list[Try]:
@@ -160,7 +168,7 @@ async def open_tries(
         Open,
         """
         SELECT r.refund, r.payment_id, p.subject_id, p.provider, r.amount_minor, p.currency, r.state, r.reason, r.tries
-          FROM payments.refund_try r JOIN payments.payment p ON p.id = r.payment_id
+          FROM payments.refund_try r JOIN payments.v_payment p ON p.id = r.payment_id
          CROSS JOIN LATERAL (SELECT r.state <> 'failed' AND r.reason <> 'stuck' AS calm) AS s
          WHERE r.shop_id = %(shop_id)s AND r.state <> 'done'
            AND (NOT %(on)s OR (s.calm, r.refund, r.payment_id) >
@@ -199,7 +207,7 @@ async def note(tx: Tx, *, refund_id: UUID, payment_id: UUID, outcome: RefundOutc
         UPDATE payments.refund_try r
            SET state = %(state)s, reference = coalesce(nullif(%(reference)s, ''), r.reference), reason = %(reason)s,
                next_at = CASE WHEN %(state)s IN ('done', 'failed') THEN NULL ELSE r.next_at END
-          FROM before, payments.payment p
+          FROM before, payments.v_payment p
          WHERE r.refund = %(refund)s AND r.payment_id = %(payment_id)s AND r.state <> 'done' AND p.id = r.payment_id
         RETURNING before.state AS before, before.reason AS said, r.shop_id, p.subject_id, p.currency, r.amount_minor
         """,
@@ -235,3 +243,112 @@ class _Changed:
     subject_id: UUID
     currency: str
     amount_minor: int
+
+
+class OverRefund(Conflict):
+    """That is more than was paid and not yet given back."""
+
+    code = "orders.over_refund"
+
+
+async def give_back(
+    providers: Providers,
+    payment: Payment,
+    *,
+    label: str,
+    charge: str,
+    refund_id: UUID,
+    amount: Money,
+    again: bool = False,
+) -> RefundOutcome:
+    """Have money of a charge sent back; `again`: it was asked for before, so look first.  No transaction is open."""
+    asked = payments.attempts.asked(payment, label=label, charge=charge)
+    known = provider(providers, payment.account)
+    if again:
+        found = await look_up(
+            providers, payment, label=label, charge=charge, refund_id=refund_id, amount=amount
+        )
+        if found is not None:
+            return found
+    return await payments.in_time(known.give_back(asked, refund_id=refund_id, amount=amount))
+
+
+async def look_up(
+    providers: Providers, payment: Payment, *, label: str, charge: str, refund_id: UUID, amount: Money
+) -> RefundOutcome | None:
+    """What became of a refund; None when the provider never heard of it.  No transaction is open."""
+    asked = payments.attempts.asked(payment, label=label, charge=charge)
+    known = provider(providers, payment.account)
+    return await payments.in_time(known.look_up_refund(asked, refund_id=refund_id, amount=amount))
+
+
+async def grant(
+    tx: Tx,
+    *,
+    subject_id: UUID,
+    amount_minor: int,
+    refund_id: UUID,
+    note: str,
+    actor: str,
+    withdrawn: Mapping[UUID, int] = MappingProxyType({}),
+) -> None:
+    """Owe `amount_minor` to whoever paid, newest charge first.  `withdrawn`: what banks hold of payments.
+
+    Raises OverRefund.
+    """
+    left = amount_minor
+    events = await payments.events_for(tx, subject_id=subject_id)
+    for charged in reversed(await payments.payments_for(tx, subject_id=subject_id)):
+        sums = {
+            kind: sum(e.amount_minor for e in events if e.payment_id == charged.id and e.kind is kind)
+            for kind in (PaymentEventKind.CHARGED, PaymentEventKind.REFUND_GRANTED)
+        }
+        held = withdrawn.get(charged.id, 0)
+        part = min(left, sums[PaymentEventKind.CHARGED] - sums[PaymentEventKind.REFUND_GRANTED] - held)
+        if part > 0:
+            await payments.record(
+                tx,
+                Happened(
+                    charged,
+                    PaymentEventKind.REFUND_GRANTED,
+                    part,
+                    reference=f"{refund_id}/{charged.id}",
+                    actor=actor,
+                    note=note,
+                ),
+            )
+            if charged.is_online:
+                await ask(tx, charged, refund_id=refund_id, amount_minor=part)
+            left -= part
+    if left:
+        raise OverRefund(given_minor=amount_minor, refundable_minor=amount_minor - left)
+
+
+async def granted_parts(tx: Tx, *, subject_id: UUID, refund_id: UUID) -> list[tuple[Payment, int]]:
+    """The charges a refund comes from, with its share of each."""
+    granted = {
+        event.payment_id: event.amount_minor
+        for event in await payments.events_for(tx, subject_id=subject_id)
+        if event.kind is PaymentEventKind.REFUND_GRANTED and event.reference.startswith(f"{refund_id}/")
+    }
+    charged = await payments.payments_for(tx, subject_id=subject_id)
+    return [(payment, granted[payment.id]) for payment in charged if payment.id in granted]
+
+
+async def mark_sent(
+    tx: Tx, parts: Sequence[tuple[Payment, int]], *, refund_id: UUID, actor: str, note: str
+) -> int:
+    """The money has left.  Returns how much of it was not said before, in minor units."""
+    told = [
+        Happened(
+            payment,
+            PaymentEventKind.REFUNDED,
+            amount_minor,
+            reference=f"{refund_id}/{payment.id}",
+            actor=actor,
+            note=note,
+        )
+        for payment, amount_minor in parts
+    ]
+    news = await payments.record(tx, *told)
+    return sum(each.amount_minor for each, is_new in zip(told, news, strict=True) if is_new)

@@ -5,16 +5,18 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+from shopfloor import payments
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import Money, new_id, now
+from shopfloor.payment_accounts import Connection
 from shopfloor.payment_providers import NotAble, RefundFailed, Source
-from shopfloor.payments import attempts, queries
-from shopfloor.payments.connections import Connection
-from shopfloor.payments.events import DifferenceOpened
-from shopfloor.payments.models import Difference, DifferenceKind, Payment, State
-from shopfloor.payments.service import give_back
+from shopfloor.payment_refunds import give_back
+from shopfloor.payments import Payment, State
+from shopfloor.reconciliation.events import DifferenceOpened
+from shopfloor.reconciliation.models import Difference, DifferenceKind
 
 SENT_BACK: Final = "sent_back"
 SETTLED: Final = "settled"
@@ -39,7 +41,7 @@ async def open_for(
     it is known.
     """
     if kind is not DifferenceKind.REFUND_FAILED:
-        await attempts.end(tx, payment, State.CAPTURED, note=kind)
+        await payments.attempts.end(tx, payment, State.CAPTURED, note=kind)
     if await _is_known(tx, payment, reference):
         return False
     inserted = await tx.run(
@@ -124,7 +126,7 @@ async def differences(
         """
         SELECT d.id, d.shop_id, d.payment_id, d.connection_id, d.kind, d.provider, d.reference, d.amount_minor, d.currency,
                d.expected_minor, d.opened_at, d.closed_at, d.closed_by, d.how, d.note, p.subject_id
-          FROM payments.difference d LEFT JOIN payments.payment p ON p.id = d.payment_id
+          FROM payments.difference d LEFT JOIN payments.v_payment p ON p.id = d.payment_id
          WHERE d.shop_id = %(shop_id)s AND (d.closed_at IS NOT NULL) = %(closed)s
            AND (%(after)s::uuid IS NULL OR (d.opened_at, d.id) >
                 (SELECT opened_at, id FROM payments.difference WHERE id = %(after)s))
@@ -163,7 +165,7 @@ async def lock(tx: Tx, *, shop_id: int, difference_id: UUID) -> Difference | Non
         """
         SELECT d.id, d.shop_id, d.payment_id, d.connection_id, d.kind, d.provider, d.reference, d.amount_minor, d.currency,
                d.expected_minor, d.opened_at, d.closed_at, d.closed_by, d.how, d.note, p.subject_id
-          FROM payments.difference d LEFT JOIN payments.payment p ON p.id = d.payment_id
+          FROM payments.difference d LEFT JOIN payments.v_payment p ON p.id = d.payment_id
          WHERE d.shop_id = %(shop_id)s AND d.id = %(id)s AND d.closed_at IS NULL FOR UPDATE OF d
         """,
         shop_id=shop_id,
@@ -227,4 +229,32 @@ async def send_back(
 
 
 async def payment_of(tx: Tx, found: Difference) -> Payment | None:
-    return None if found.payment_id is None else await queries.payment(tx, id=found.payment_id)
+    if found.payment_id is None:
+        return None
+    return (await payments.payments_by_id(tx, found.payment_id)).get(found.payment_id)
+
+
+async def of_charge(tx: Tx, *, shop_id: int, connection_id: int, reference: str) -> Payment | None:
+    """The attempt that a provider's charge belongs to; also where its money fitted no order."""
+    found = await tx.first(
+        _Found,
+        """
+        SELECT id FROM payments.v_payment
+         WHERE shop_id = %(shop_id)s AND connection_id = %(connection_id)s AND id IN (
+           SELECT payment_id FROM payments.v_event
+            WHERE shop_id = %(shop_id)s AND kind = 'charged' AND reference = %(reference)s
+           UNION SELECT payment_id FROM payments.difference
+            WHERE shop_id = %(shop_id)s AND reference = %(reference)s
+              AND kind IN ('amount', 'currency', 'twice', 'late'))
+         LIMIT 1
+        """,
+        shop_id=shop_id,
+        connection_id=connection_id,
+        reference=reference,
+    )
+    return None if found is None else (await payments.payments_by_id(tx, found.id)).get(found.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    id: UUID

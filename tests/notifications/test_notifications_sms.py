@@ -17,7 +17,7 @@ from shopfloor.accounts.models import PERMISSIONS
 from shopfloor.kernel import phones
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import new_id
-from shopfloor.notifications import Kind, NewNotice, Notice, State, sms, sms_sending
+from shopfloor.notifications import Kind, NewNotice, Notice, State, service, sms, sms_sending
 from shopfloor.notifications.models import Channel, UnknownPlaceholder
 from shopfloor.notifications.sms_models import MOST_TO_NUMBER, Size, long, short, size_of
 from shopfloor.notifications.sms_sending import MOST_TRIES, Texter
@@ -198,6 +198,14 @@ async def test_an_order_is_told_by_sms_where_its_buyer_asked_and_nowhere_else(
     assert (kept.state, kept.kind, kept.recipient, kept.segments) == (State.SENT, Kind.SHIPPED, OF_ORDER, 1)
     assert kept.order_id == order_id
     assert await used(market) == 1
+    async with market.db.transaction() as tx:
+        by_channel = {
+            channel: [each.id for each in await service.notices(tx, shop_id=market.shop_id, channel=channel)]
+            for channel in ("sms", "mail")
+        }
+        searched = await service.notices(tx, shop_id=market.shop_id, search="1001", channel="sms")
+    assert (by_channel["sms"], kept.id in by_channel["mail"]) == ([kept.id], False)
+    assert [each.id for each in searched] == [kept.id]
     async with market.db.transaction() as tx:
         assert await sms.path_of(tx, code=short(new_id())) is None
         found = await sms.path_of(tx, code=short(kept.id))

@@ -220,6 +220,39 @@ async def test_a_page_that_says_nothing_is_let_go(database: Database, tmp_path: 
             await asyncio.wait_for(camera.recv(), PATIENCE)
 
 
+async def test_a_page_at_another_process_films_through_it(database: Database, tmp_path: Path) -> None:
+    """One process records; the bytes of a camera that reaches another go on to it, and its answers back."""
+    loop = asyncio.get_running_loop()
+    async with database.transaction() as tx:
+        channel, _ = await media.create_channel(tx, shop_id=1, name="Studio")
+    servers = [media.MediaServer(database, tmp_path, "127.0.0.1", 0, staff=Someone()) for _ in range(2)]
+    doors = [
+        await loop.create_server(lambda server=server: CameraSocket(server, set()), "127.0.0.1", 0)
+        for server in servers
+    ]
+    ports = [door.sockets[0].getsockname()[1] for door in doors]
+    try:
+        for server, port in zip(servers, ports, strict=True):
+            await server.join(f"http://127.0.0.1:{port}")
+        assert [server.records for server in servers] == [True, False]
+        address = f"127.0.0.1:{ports[1]}"
+        async with connect(
+            f"ws://{address}/media/{channel.id}/camera",
+            origin=f"http://{address}",  # pyright: ignore[reportArgumentType]
+            additional_headers={"cookie": "session=host"},
+            proxy=None,
+        ) as camera:
+            await film_on(camera)
+            await heard(camera, "ack")
+            assert servers[0].live(channel.id)
+        await soon("it has left", lambda: not servers[0].live(channel.id))
+    finally:
+        for server in reversed(servers):
+            await server.close()
+        for door in doors:
+            door.close()
+
+
 HELLO = json.dumps({"id": "a-page-1"})
 
 

@@ -268,7 +268,7 @@ export class OwnCamera {
     await this.listDevices();
   }
 
-  private async useCamera(device: string): Promise<void> {
+  private async useCamera(device: string | undefined): Promise<void> {
     // Many phones open one camera at a time.
     this.picture.release();
     try {
@@ -340,11 +340,17 @@ export class OwnCamera {
 
   private listSources(): void {
     const filmed = this.picture.source === "camera" ? this.picture.track?.getSettings().deviceId : "";
-    const choices: [string, boolean, () => Promise<void>][] = this.cameras.map((one, index) => [
+    // Without a permission browsers name no camera; asking for any asks for the permission, too.
+    const nameless = this.cameras.length === 0 && this.picture.source !== "camera";
+    const any: [string, boolean, () => Promise<void>][] = nameless
+      ? [[this.say("camera_n", { n: 1 }), false, () => this.useCamera(undefined)]]
+      : [];
+    const named: [string, boolean, () => Promise<void>][] = this.cameras.map((one, index) => [
       one.label.replace(/ \([0-9a-f]{4}:[0-9a-f]{4}\)$/, "") || this.say("camera_n", { n: index + 1 }),
       one.deviceId === filmed,
       () => this.useCamera(one.deviceId),
     ]);
+    const choices = [...any, ...named];
     if (navigator.mediaDevices.getDisplayMedia !== undefined)
       choices.push([this.say("screen"), this.picture.source === "screen", () => this.useScreen()]);
     choices.push([this.say("test_picture"), this.picture.source === "test", () => this.useTest()]);

@@ -422,6 +422,32 @@ async def end(desk: Runner, show_id: Id) -> Response:
     return _back(desk, show_id, desk.say(N_("The show has ended. Remaining units returned to open stock.")))
 
 
+@router.post("/camera")
+async def camera(desk: Runner, show_id: Id) -> Response:
+    """A channel for a show that has none, so that it can be filmed from this page: one that is free, else a new one."""
+    server = services_of(desk.request).part(media.MediaServer)
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
+        async with desk.work() as tx:
+            on_air = {
+                each.channel_id
+                for each in await live.shows(tx, shop_id=desk.shop.id)
+                if each.status == live.ShowStatus.LIVE
+            }
+            free = [
+                each
+                for each in await media.channels(tx, shop_id=desk.shop.id)
+                if each.id not in on_air and not server.status(each.id).live
+            ]
+            if free:
+                chosen = free[0]
+            else:
+                # Its key is shown to nobody: who wants to film with OBS, too, has a new one made.
+                name = desk.say(N_("Studio camera"))
+                chosen, _ = await media.create_channel(tx, shop_id=desk.shop.id, name=name)
+            await live.change_show(tx, shop_id=desk.shop.id, show_id=show_id, channel_id=chosen.id)
+    return _back(desk, show_id, at="#own-camera")
+
+
 # Chat
 
 

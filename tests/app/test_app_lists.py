@@ -151,7 +151,7 @@ ONE_THING = {
     "/console/{shop}/shows/{show_id}/report", "/console/{shop}/shows/{show_id}/report.csv",
     "/console/{shop}/discounts/new", "/console/{shop}/discounts/{discount_id}", "/s/{shop}/coupons/{slug}",
     "/console/{shop}/discounts/{discount_id}/codes.csv", "/console/{shop}/shipping/method", "/console/{shop}/shipping/zone", "/console/{shop}/taxes/rate",
-    "/console/{shop}/shows/{show_id}/report.json", "/console/{shop}/shows/{show_id}/studio",
+    "/console/{shop}/shows/{show_id}/report.json", "/console/{shop}/shows/{show_id}/studio", "/console/{shop}/shows/{show_id}/studio/prompter",
     "/console/{shop}/shows/{show_id}/unpaid", "/console/{shop}/fulfilment/{parcel_id}", "/console/{shop}/fulfilment/prints/{sheet_id}",
     "/console/{shop}/fulfilment/prints/{sheet_id}/file", "/console/{shop}/invoices", "/console/{shop}/payments/account",
     "/console/{shop}/payments/disputes/{dispute_id}", "/console/{shop}/payments/disputes/{dispute_id}/evidence.html",

@@ -356,3 +356,28 @@ async def test_every_page_speaks_chinese(client: httpx.AsyncClient, stage: Stage
         page = await client.get(path)
         assert page.status_code == 200, path
         assert words in page.text, path
+
+
+async def test_the_prompter_follows_what_is_featured(client: httpx.AsyncClient, stage: Stage) -> None:
+    studio = f"{HERE}/{stage.show.id}/studio"
+    [only] = await slots(stage)
+    async with stage.db.transaction() as tx:
+        await live.change_slot(
+            tx,
+            shop_id=stage.shop.id,
+            show_id=stage.show.id,
+            slot_id=only.id,
+            minutes=4,
+            script="Hold it to the light.",
+        )
+    await client.post(f"{studio}/start")
+    before = (await client.get(f"{studio}/prompter")).text
+    assert "Nothing featured" in before
+    assert "Hold it to the light." not in before
+    await client.post(f"{studio}/feature", data={"offer_id": str(only.offer_id)})
+    page = (await client.get(f"{studio}/prompter")).text
+    assert "Hold it to the light." in page
+    assert "Time left" in page
+    assert 'data-until="' in page
+    await client.post(f"{studio}/end")
+    assert "The show has ended" in (await client.get(f"{studio}/prompter")).text

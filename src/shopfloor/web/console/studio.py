@@ -1,6 +1,7 @@
 """The studio: the page beside the camera.  Every act is a plain form; a script keeps the same page up to date."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -169,6 +170,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         flash=None if current is None else running.get(current.offer.id),
         proposal=None if current is None else _proposal(current),
         flash_seconds=FLASH_SECONDS,
+        slot_until=_slot_ends(run, featured, intervals),
         current_since=intervals[-1].began_at if featured and intervals else None,
         following=_following(run, featured),
         turns=_turns(intervals),
@@ -190,6 +192,46 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         camera_off=https.why_off(desk.request, https.Feature.CAMERA),
         camera_words={key: desk.say(text) for key, text in CAMERA_WORDS.items()},
     )
+
+
+@router.get("/prompter")
+async def prompter(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
+    """What the host says of what is featured, large, for a tablet beside the camera; the studio's script keeps it true."""
+    shop_id = desk.shop.id
+    async with desk.work() as tx:
+        show = await live.show(tx, shop_id=shop_id, show_id=show_id)
+        rows = await offer_rows(tx, show)
+        slots = await live.slots(tx, shop_id=shop_id, show_id=show_id)
+        state = await rooms.room_state(tx, show_id)
+        intervals = await live.featured_intervals(tx, shop_id=shop_id, show_id=show_id)
+        flashes = await live.flashes(tx, shop_id=shop_id, show_id=show_id)
+    featured = state.featured_id
+    run, _ = run_of_show(slots, rows, show.started_at or show.starts_at)
+    return desk.page(
+        "prompter.html",
+        active="shows",
+        show=show,
+        state=state,
+        rows=rows,
+        current=rows.get(featured) if featured else None,
+        slot=next((row.slot for row in run if row.offer and row.offer.offer.id == featured), None),
+        until=_slot_ends(run, featured, intervals),
+        following=_following(run, featured),
+        flash=next((each for each in flashes if each.offer_id == featured and each.ended_at is None), None),
+        words={key: desk.say(text) for key, text in WORDS.items()},
+    )
+
+
+def _slot_ends(
+    run: Sequence[SlotRow], featured: int | None, intervals: Sequence[live.FeaturedInterval]
+) -> datetime | None:
+    """When the time of the featured product is over, by its slot in the run of show."""
+    minutes = next(
+        (row.slot.minutes for row in run if row.offer is not None and row.offer.offer.id == featured), 0
+    )
+    if featured is None or not minutes or not intervals:
+        return None
+    return intervals[-1].began_at + timedelta(minutes=minutes)
 
 
 async def _counts(

@@ -687,7 +687,7 @@ async def test_what_the_shop_changes_shows_at_once(kept: Stage) -> None:
         await live.start_show(tx, shop_id=shop, show_id=kept.show.id)
         [offer] = await live.offers(tx, shop_id=shop, show_id=kept.show.id)
     assert 'data-status="live"' in await _shown(kept, room)
-    assert "live-hero" in await _shown(kept, "/s/harbour")
+    assert "Live now" in await _shown(kept, "/s/harbour")
     assert "Shown live" in await _shown(kept, product)
     async with kept.db.transaction() as tx:
         await live.set_offer_price(
@@ -715,7 +715,7 @@ async def test_what_the_shop_changes_shows_at_once(kept: Stage) -> None:
     async with kept.db.transaction() as tx:
         await live.end_show(tx, shop_id=shop, show_id=kept.show.id)
     assert 'data-status="ended"' in await _shown(kept, room)
-    assert "live-hero" not in await _shown(kept, "/s/harbour")
+    assert "Live now" not in await _shown(kept, "/s/harbour")
     assert "Shown live" not in await _shown(kept, product)
 
 

@@ -279,8 +279,10 @@ async def add(tx: Tx, *, shop_id: int, collection_id: int, product_ids: Sequence
 
 
 async def remove(tx: Tx, *, shop_id: int, collection_id: int, product_id: int) -> Collection:
-    """What is not in it stays out of it.  Raises UnknownCollection."""
+    """Raises UnknownCollection, or UnknownProduct for one that is not in it."""
     order = await _locked_order(tx, shop_id, collection_id)
+    if product_id not in order:
+        raise UnknownProduct
     return await _arrange(tx, shop_id, collection_id, [each for each in order if each != product_id])
 
 

@@ -87,6 +87,7 @@ ROWS_OF = {
         "SELECT id FROM webhooks.delivery",
     ),
     "/console/{shop}/stock": (r'<h2 id="p-(\d+)"', "SELECT id FROM catalog.product"),
+    "/console/{shop}/stock/grid": (r'name="units-(\d+)-', "SELECT id FROM catalog.variant"),
     "/console/{shop}/stock/{variant_id}": (r">(move \d+)<", "SELECT reason FROM stock.movement WHERE reason LIKE 'move%'"),
     "/console/{shop}/shows": (
         r'/shows/(\d+)/report"',

@@ -51,6 +51,7 @@ CUT = {
     "console/payments.py: disputes.waiting(limit=_SHOWN + 1)": LINKED,
     "console/product_bundles.py: catalog.products(limit=MOST_NAMES)": SAID,
     "console/product_bundles.py: goods[:MOST_NAMES]": SAID,
+    "console/stock_grid.py: locations[:1]": "The others are in the choice of places above it.",
     "console/studio.py: [*texts.items()][:1]": "One language of several.",
     "console/studio.py: chat.held(limit=HELD + 1)": SAID,
     "console/studio.py: chat.questions(limit=60)": "the newest; what is older stands in the chat",

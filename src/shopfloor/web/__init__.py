@@ -57,6 +57,7 @@ from shopfloor.web.console import (
     shows,
     sign_in,
     stock,
+    stock_grid,
     studio,
     suppliers,
     taxes,
@@ -85,7 +86,7 @@ def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
         sign_in, account, overview, networks, shows, studio, report, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections,
-        product_import, products, stock, suppliers, media, discounts, terms,
+        product_import, products, stock_grid, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks,
     ]  # fmt: skip
     return [

@@ -1,0 +1,272 @@
+"""Stock as one grid: what is on the shelf of each variant at each place, typed and saved at once.
+
+What is saved is the difference between what was shown and what was typed: units that were sold meanwhile stay sold.
+"""
+
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Annotated, Final
+from urllib.parse import urlencode
+
+from fastapi import Form, Query
+from starlette.responses import Response
+
+from shopfloor import catalog, inventory
+from shopfloor.kernel import paging
+from shopfloor.kernel.border import Id
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.records import dataclass
+from shopfloor.kernel.routes import Router
+from shopfloor.kernel.values import MAX_QUANTITY
+from shopfloor.web.console.desk import Desk
+from shopfloor.web.console.form_values import id_of
+from shopfloor.web.console.stock import Editor, Viewer
+from shopfloor.web.languages import N_
+from shopfloor.web.refusals import message_of
+
+router = Router(prefix="/console/{shop}/stock/grid", include_in_schema=False)
+
+Text = Annotated[str, Form(max_length=200)]
+
+PAGE: Final = 25
+# With more places than these, one is shown at a time.
+MOST_COLUMNS: Final = 4
+# The reasons for more and for fewer units, by what happened.
+WHY: Final[Mapping[str, tuple[str, str]]] = {
+    "counted": ("found", "lost"),
+    "received": ("received", "received"),
+    "damaged": ("damaged", "damaged"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A variant with its units by place; `title` where it is the first of its product."""
+
+    variant: catalog.Variant
+    product: catalog.Product
+    is_first: bool
+    units: Mapping[int, int]
+    promised: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """So many units more (or fewer) of a variant at a place."""
+
+    variant_id: int
+    location_id: int
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of the grid that is shown: what is looked for, at which place, after or before which product."""
+
+    search: str = ""
+    place: int | None = None
+    after: int | None = None
+    before: int | None = None
+
+    @property
+    def listed(self) -> str:
+        """As the form sends it back."""
+        return f"{self.search}|{self.place or ''}|{self.after or ''}|{self.before or ''}"
+
+    @property
+    def query(self) -> str:
+        """As the address has it."""
+        given = {"search": self.search, "place": self.place, "after": self.after, "before": self.before}
+        kept = urlencode({name: value for name, value in given.items() if value})
+        return f"?{kept}" if kept else ""
+
+
+@router.get("")
+async def grid(
+    desk: Viewer,
+    search: Annotated[str, Query(max_length=200)] = "",
+    place: Id | None = None,
+    after: Id | None = None,
+    before: Id | None = None,
+) -> Response:
+    return await _page(desk, Part(search, place, after, before))
+
+
+async def _page(
+    desk: Desk,
+    part: Part,
+    *,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    """`typed` over what is kept, where the grid came back."""
+    undo = await desk.revealed()
+    async with desk.db.transaction() as tx:
+        page = await paging.numbered(
+            catalog.products,
+            tx,
+            shop_id=desk.shop.id,
+            search=part.search,
+            after=part.after,
+            before=part.before,
+            limit=PAGE,
+            key=attrgetter("id"),
+        )
+        locations = await inventory.locations(tx, shop_id=desk.shop.id)
+        shown = locations
+        if len(locations) > MOST_COLUMNS:
+            shown = [each for each in locations if each.id == part.place] or locations[:1]
+        rows = await _rows(tx, desk.shop.id, page.items)
+    return desk.page(
+        "stock_grid.html",
+        active="stock",
+        rows=rows,
+        page=page,
+        locations=locations,
+        shown=shown,
+        search=part.search,
+        listed=part.listed,
+        typed=typed or {},
+        errors=errors or {},
+        undo=undo.get("undo", ""),
+        undo_cells=len(_read(undo.get("undo", ""))),
+        status=status,
+    )
+
+
+async def _rows(tx: Tx, shop_id: int, products: Sequence[catalog.Product]) -> list[Row]:
+    """Of what has a stock of its own: no bundles, and nothing that is archived."""
+    kinds = await catalog.variants(tx, shop_id=shop_id, product_ids=[each.id for each in products])
+    bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=[each.id for each in kinds])
+    counted = [each for each in kinds if not each.is_archived and each.id not in bundles]
+    units: dict[int, dict[int, int]] = {}
+    promised: dict[int, dict[int, int]] = {}
+    if counted:
+        open_pool = await inventory.open_pool(tx, shop_id=shop_id)
+        for level in await inventory.levels(tx, shop_id=shop_id, variant_ids=[each.id for each in counted]):
+            if level.pool_id == open_pool.id and level.kind == inventory.LotKind.ON_HAND:
+                here = units.setdefault(level.variant_id, {})
+                here[level.location_id] = here.get(level.location_id, 0) + level.quantity
+                owed = promised.setdefault(level.variant_id, {})
+                owed[level.location_id] = owed.get(level.location_id, 0) + level.held + level.allocated
+    known = {each.id: each for each in products}
+    rows: list[Row] = []
+    for variant in counted:
+        is_first = not rows or rows[-1].product.id != variant.product_id
+        rows.append(
+            Row(
+                variant,
+                known[variant.product_id],
+                is_first,
+                units.get(variant.id, {}),
+                promised.get(variant.id, {}),
+            )
+        )
+    return rows
+
+
+@router.post("")
+async def save(desk: Editor, why: Text = "counted", listed: Text = "") -> Response:
+    """All that was changed, or nothing where a field is wrong; what is wrong stands in its cell."""
+    part = _listed(listed)
+    typed = dict(desk.sent.fields)
+    errors: dict[str, str] = {}
+    changes: list[Change] = []
+    more, fewer = WHY.get(why, WHY["counted"])
+    for name, text in desk.sent.fields:
+        if not name.startswith("units-"):
+            continue
+        _, _, cell = name.partition("-")
+        variant, _, location = cell.partition("-")
+        was = id_of(typed.get(f"was-{cell}", "0"))
+        try:
+            by = desk.quantity(text, least=0, most=MAX_QUANTITY) - was
+            if by:
+                inventory.check_sign(by, more if by > 0 else fewer)
+                changes.append(Change(id_of(variant), id_of(location), by))
+        except Refusal as refusal:
+            errors[name] = message_of(refusal, desk.language)
+    if errors:
+        return await _page(desk, part, typed=typed, errors=errors, status=422)
+    try:
+        async with desk.work() as tx:
+            await _apply(tx, desk.shop.id, changes, more, fewer)
+    except Refusal as refusal:
+        named = _cell(refusal, changes)
+        return await _page(
+            desk,
+            part,
+            typed=typed,
+            errors={named: message_of(refusal, desk.language)},
+            status=refusal.status,
+        )
+    if not changes:
+        return desk.back(f"/stock/grid{part.query}", desk.say(N_("Nothing was changed.")))
+    undo = ".".join(f"{each.variant_id}_{each.location_id}_{each.by}" for each in changes)
+    return await desk.reveal(f"/stock/grid{part.query}", {"undo": undo})
+
+
+@router.post("/undo")
+async def undo(desk: Editor, changes: Annotated[str, Form(max_length=20_000)] = "") -> Response:
+    """What the last save did, the other way round.  Refused as a whole where units are gone by now."""
+    turned = [Change(each.variant_id, each.location_id, -each.by) for each in _read(changes)]
+    with desk.back_if_refused("/stock/grid"):
+        async with desk.work() as tx:
+            await _apply(tx, desk.shop.id, turned, "found", "lost")
+    return desk.back("/stock/grid", desk.say(N_("Undone: stock is as it was before.")))
+
+
+async def _apply(tx: Tx, shop_id: int, changes: Sequence[Change], more: str, fewer: str) -> None:
+    """In one order whoever saves, so that two who save at once wait for each other."""
+    ids = sorted({each.variant_id for each in changes})
+    known = {each.id for each in await catalog.variants(tx, shop_id=shop_id, ids=ids)}
+    bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=ids)
+    for each in sorted(changes, key=attrgetter("variant_id", "location_id")):
+        if each.variant_id not in known or each.variant_id in bundles:
+            raise catalog.UnknownVariant(variant_id=each.variant_id)
+        if each.by > 0 and more == "received":
+            await inventory.receive(
+                tx,
+                shop_id=shop_id,
+                location_id=each.location_id,
+                variant_id=each.variant_id,
+                quantity=each.by,
+                reason=more,
+            )
+        else:
+            await inventory.adjust(
+                tx,
+                shop_id=shop_id,
+                location_id=each.location_id,
+                variant_id=each.variant_id,
+                by=each.by,
+                reason=more if each.by > 0 else fewer,
+            )
+
+
+def _cell(refusal: Refusal, changes: Sequence[Change]) -> str:
+    """The first cell of the variant that was refused; none where the refusal names none."""
+    named = refusal.facts.get("variant_id")
+    return next(
+        (f"units-{each.variant_id}-{each.location_id}" for each in changes if each.variant_id == named), ""
+    )
+
+
+def _read(text: str) -> list[Change]:
+    """Changes as they are kept for undoing; what is none is left out."""
+    found: list[Change] = []
+    for part in text.split("."):
+        variant, _, rest = part.partition("_")
+        location, _, by = rest.partition("_")
+        units = -id_of(by[1:]) if by.startswith("-") else id_of(by)
+        if id_of(variant) and id_of(location) and 0 < abs(units) <= MAX_QUANTITY:
+            found.append(Change(id_of(variant), id_of(location), units))
+    return found
+
+
+def _listed(text: str) -> Part:
+    """Which part of the grid was shown, as in "tea|3||"."""
+    search, place, after, before, *_ = [*text.rsplit("|", 3), "", "", ""]
+    return Part(search, id_of(place) or None, id_of(after) or None, id_of(before) or None)

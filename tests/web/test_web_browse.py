@@ -131,3 +131,31 @@ async def test_the_next_show_stands_first_with_its_time_and_a_reminder(stage: St
     assert f'action="/s/harbour/live/{stage.show.id}/remind"' in html
     # It is not said twice.
     assert html.count(f'href="/s/harbour/live/{stage.show.id}"') == 1
+
+
+async def test_options_stand_in_rows_with_nothing_chosen_and_what_is_gone_in_its_place(stage: Stage) -> None:
+    html = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}")).text
+    rows = re.findall(r'<div class="option-row"><p class="label">(\w+)</p>(.*?)</div></div>', html, re.DOTALL)
+
+    assert [value for value, _ in rows] == ["Indigo", "Oat"]
+    assert re.findall(r'name="variant_id" value="(\d+)"', rows[0][1]) == [
+        str(variant.id) for variant in stage.variants[:2]
+    ]
+    assert 'class="choice gone"' in rows[1][1]
+    assert "<input" not in rows[1][1]
+    assert " checked" not in html
+
+
+async def test_pictures_are_swiped_and_lead_to_one_another_without_a_script(stage: Stage) -> None:
+    shas = ["a" * 64, "b" * 64]
+    async with stage.db.transaction() as tx:
+        for sha in shas:
+            made = catalog.ProcessedPicture(sha, 10, 10, {})
+            await catalog.add_picture(
+                tx, shop_id=stage.shop.id, product_id=stage.shirt.id, picture=made, alt=f"Shirt {sha[0]}"
+            )
+    html = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}")).text
+
+    assert re.findall(r'id="(picture-\d)"', html) == ["picture-1", "picture-2"]
+    assert re.findall(r'href="#(picture-\d)"', html) == ["picture-1", "picture-2"]
+    assert html.count('alt="Shirt b"') == 2

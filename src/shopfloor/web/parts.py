@@ -41,6 +41,8 @@ class Choice:
     price: Money
     left: Availability
     contents: Sequence[Content] = ()
+    options: Sequence[str] = ()
+    """Its value of each option in the reader's language, where choices are laid out by them."""
 
     @property
     def pieces(self) -> int:
@@ -71,6 +73,19 @@ class PriceGroup:
         on_hand = [choice for choice in self.choices if choice.left.now]
         to_come = [choice for choice in self.choices if choice.left.total]
         return next((choice.variant_id for choice in [*on_hand, *to_come]), None)
+
+    @property
+    def by_first_option(self) -> list[tuple[str, "list[Choice]"]]:
+        """Of a product with two options: for each value of the first the choices that have it, in the order given.
+
+        Empty where choices have no such options, or so few that a list says it as well.
+        """
+        if len(self.choices) < 3 or any(len(choice.options) != 2 for choice in self.choices):
+            return []
+        rows: dict[str, list[Choice]] = {}
+        for choice in self.choices:
+            rows.setdefault(choice.options[0], []).append(choice)
+        return [*rows.items()]
 
     @property
     def has_later(self) -> bool:

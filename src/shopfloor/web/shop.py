@@ -185,6 +185,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
             variant.price,
             left[variant.id],
             contents.get(variant.id, ()),
+            [words.get(option, option) for option in variant.options],
         )
         for variant in variants
     ]

@@ -49,6 +49,7 @@ from shopfloor import (
 )
 from shopfloor.auth import api as accounts_api
 from shopfloor.auth import people_api, shops_api
+from shopfloor.brand import LARGE_BODIES as LARGE_BRAND
 from shopfloor.catalog import api as catalog_api
 from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.chat import api as chat_api
@@ -368,6 +369,7 @@ _LARGE: Final = tuple(
     for permission, bodies in (
         (accounts.Permission.CATALOG_EDIT, catalog_api.LARGE_BODIES),
         (accounts.Permission.MONEY_MANAGE, LARGE_FAPIAO),
+        (accounts.Permission.MEMBERS_MANAGE, LARGE_BRAND),
     )
     for path, largest in bodies.items()
 )
@@ -378,7 +380,7 @@ _PICTURES_OF_BUYERS: Final = 15 * 1024 * 1024
 
 
 async def largest_body(db: Database, scope: Scope) -> int:
-    """Bytes this request may send: a file from whoever may edit the catalogue or record fapiao, pictures from whoever has the key of an
+    """Bytes this request may send: a file from whoever may edit the catalogue, record fapiao or own the shop, pictures from whoever has the key of an
     order, else 0 for the usual.
     """
     bought = _OF_BUYERS.fullmatch(scope["path"])

@@ -9,7 +9,8 @@ from PIL import Image
 from tests.web.conftest import Stage
 from tests.web.test_web_console_terms import member
 
-from shopfloor import accounts, auth
+from shopfloor import accounts, auth, catalog
+from shopfloor.app import largest_body
 from shopfloor.brand import accents
 
 
@@ -189,3 +190,19 @@ async def test_the_name_of_a_shop_changes_without_its_face(stage: Stage) -> None
         shop = await accounts.shop(tx, stage.shop.id)
 
     assert (shop.name, shop.brand.accent) == ("Quay", "#1b5fae")
+
+
+@pytest.mark.parametrize("place", ["brand/logo", "brand/cover", "policies/licences"])
+async def test_pictures_above_a_megabyte_are_taken_from_an_owner(stage: Stage, place: str) -> None:
+    await signed_in(stage)
+    cookie = "; ".join(f"{name}={value}" for name, value in stage.client.cookies.items()).encode()
+    mine = {
+        "type": "http",
+        "path": f"/console/harbour/{place}",
+        "headers": [(b"cookie", cookie)],
+        "query_string": b"",
+    }
+    assert await largest_body(stage.db, mine) == catalog.MAX_PICTURE_BYTES + 64 * 1024
+    async with stage.db.transaction() as tx:
+        await tx.run("UPDATE accounts.member SET role = 'merchandiser'")
+    assert await largest_body(stage.db, mine) == 0

@@ -6,6 +6,7 @@ takes its place, and `adjusted` says which.
 
 from shopfloor.brand import accents
 from shopfloor.brand.service import (
+    LARGE_BODIES,
     TEXTS,
     Which,
     add_licence,
@@ -18,6 +19,7 @@ from shopfloor.brand.service import (
 )
 
 __all__ = [
+    "LARGE_BODIES",
     "TEXTS",
     "Which",
     "accents",

@@ -18,6 +18,9 @@ from shopfloor.kernel.errors import Invalid
 from shopfloor.kernel.text import line, prose
 
 Which = Literal["logo", "cover"]
+# Where pictures of a shop are sent, below /console/{shop}, and how large they may be: as those of products.
+_PICTURE: Final = 15 * 1024 * 1024
+LARGE_BODIES: Final = {r"/brand/(?:logo|cover)": _PICTURE, r"/policies/licences": _PICTURE}
 TEXTS: Final = ("about", "imprint", "terms", "privacy")
 LONGEST_TEXT: Final = 50_000
 MOST_LINKS: Final = 10

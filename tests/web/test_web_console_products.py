@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
+from tests.web.test_web_brand import png
 
 from shopfloor import catalog, inventory
 from shopfloor.web.console.products import split_values
@@ -374,3 +375,23 @@ async def test_variants_of_a_product_that_is_not_this_shops_are_not_saved(
     answer = await client.post(f"/console/harbour/products/{product_id}/variants", data={"reason": "x"})
 
     assert answer.status_code == 404
+
+
+async def test_many_pictures_are_added_at_once_and_what_cannot_be_used_is_named(
+    client: httpx.AsyncClient, stage: Stage
+) -> None:
+    path = f"{HERE}/{stage.shirt.id}/pictures"
+    several = [("picture", (f"{n}.png", png(40 + n, 40), "image/png")) for n in range(3)]
+    broken = ("picture", ("notes.txt", b"no picture", "text/plain"))
+    added = await client.post(path, files=several)
+    partly = await client.post(path, files=[("picture", ("4.png", png(60, 40), "image/png")), broken])
+    too_many = await client.post(path, files=[broken] * 21)
+    async with stage.db.transaction() as tx:
+        kept = await catalog.pictures(tx, shop_id=stage.shop.id, product_ids=[stage.shirt.id])
+
+    assert added.status_code == 303
+    assert [picture.width for picture in kept] == [40, 41, 42, 60]
+    assert partly.status_code == 422
+    assert "1 image added." in partly.text
+    assert "notes.txt: " in partly.text
+    assert "Choose at most 20 images at a time." in too_many.text

@@ -56,7 +56,8 @@ _PRICE = (
 
 # Where files are sent, below /v1/{shop} and /console/{shop}, and how large they may be.
 LARGE_BODIES: Final = {
-    r"/products/[0-9]+/pictures": MAX_PICTURE_BYTES,
+    # A form may bring several.
+    r"/products/[0-9]+/pictures": 4 * MAX_PICTURE_BYTES,
     r"/(?:products|stock)/import": MAX_IMPORT_BYTES,
 }
 

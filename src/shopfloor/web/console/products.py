@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Final
 
-from fastapi import Form, UploadFile
+from fastapi import File, Form, UploadFile
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
@@ -17,7 +17,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
-from shopfloor.kernel.text import narrow
+from shopfloor.kernel.text import cleaned, narrow
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of
 from shopfloor.web.console.languages import other_language
@@ -578,23 +578,58 @@ async def save_parts(desk: Editor, product_id: Id, variant_id: Annotated[Id, For
     return desk.back(f"/products/{product_id}#bundles", desk.say(said))
 
 
+# How many pictures one form may bring.
+MOST_PICTURES: Final = 20
+
+
 @router.post("/{product_id}/pictures")
-async def add_picture(
-    desk: Editor, product_id: Id, picture: UploadFile | None = None, alt: Text = ""
+async def add_pictures(
+    desk: Editor, product_id: Id, picture: Annotated[list[UploadFile] | None, File()] = None, alt: Text = ""
 ) -> Response:
-    """One picture, decoded and encoded again by us; what is wrong with it stands beside the field."""
+    """Pictures in the order chosen, decoded and encoded again by us: those that can be used are added, and each that
+    can't is named beside the field with what is wrong with it.
+    """
+    # A form without a file says so like one with a file that is no picture.
+    chosen: list[UploadFile | None] = [each for each in picture or () if each.filename or each.size] or [None]
+    wrong: list[str] = []
+    added = 0
+    if len(chosen) > MOST_PICTURES:
+        wrong.append(desk.say(N_("Choose at most %(n)s images at a time."), n=MOST_PICTURES))
+        chosen = []
     try:
         async with desk.work() as tx:
             await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
-        made = await catalog.receive_picture(
-            upload_parts(picture), services_of(desk.request).given.pictures_dir
-        )
-        async with desk.work() as tx:
-            await catalog.add_picture(tx, shop_id=desk.shop.id, product_id=product_id, picture=made, alt=alt)
+        for each in chosen:
+            try:
+                made = await catalog.receive_picture(
+                    upload_parts(each), services_of(desk.request).given.pictures_dir
+                )
+            except Refusal as refusal:
+                if _FIELD_OF_CODE.get(refusal.code) != "picture":
+                    raise
+                why = message_of(refusal, desk.language)
+                name = "" if each is None else cleaned(each.filename or "", one_line=True)
+                wrong.append(f"{name}: {why}" if len(chosen) > 1 else why)
+                continue
+            async with desk.work() as tx:
+                await catalog.add_picture(
+                    tx,
+                    shop_id=desk.shop.id,
+                    product_id=product_id,
+                    picture=made,
+                    alt=alt if len(chosen) == 1 else "",
+                )
+            added += 1
     except Refusal as refusal:
         errors = {_FIELD_OF_CODE.get(refusal.code, "alt"): message_of(refusal, desk.language)}
         return await _page(desk, product_id, typed={"alt": alt}, errors=errors, status=refusal.status)
-    return desk.back(f"/products/{product_id}#pictures", desk.say(N_("Image added.")))
+    said = desk.language.words.ngettext("%(num)s image added.", "%(num)s images added.", added) % {
+        "num": added
+    }
+    if wrong:
+        errors = {"picture": " ".join([*([said] if added else []), *wrong])}
+        return await _page(desk, product_id, typed={"alt": alt}, errors=errors, status=422)
+    return desk.back(f"/products/{product_id}#pictures", said)
 
 
 @router.post("/{product_id}/pictures/{picture_id}/remove")

@@ -10,6 +10,8 @@ SOLVER = {"highspy", "numpy"}
 PINYIN = {"pypinyin"}
 # What orders a certificate, in a process that ends.
 ACME = {"acme", "josepy", "cryptography", "OpenSSL", "requests"}
+# What asks others, draws codes, and colours a terminal.
+SELDOM = {"httpx", "rich", "segno"}
 
 
 def loaded(program: str) -> set[str]:
@@ -37,7 +39,7 @@ def test_a_process_that_sells_loads_neither_the_lake_nor_the_solver_nor_what_ord
     found = loaded(f"import shopfloor.{module}")
 
     assert "psycopg" in found
-    assert found & (LAKE | SOLVER | ACME | PINYIN) == set()
+    assert found & (LAKE | SOLVER | ACME | PINYIN | SELDOM) == set()
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,22 @@ What stands on them is the calculation that the buyer ordered for, and what was 
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, datetime
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
-
-import segno
 
 from shopfloor import accounts, documents, fapiao, orders, pricing
 from shopfloor.documents import Kind, NewDocument, Paper, Row, Sum, TaxRow
 from shopfloor.invoicing.refusals import InvoiceOfCancelled, NothingPaid, NotPaidYet
-from shopfloor.kernel import jobs
+from shopfloor.kernel import jobs, late
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
+
+if TYPE_CHECKING:
+    import segno
+else:
+    segno = late.module("segno")
 
 
 class _Line(Protocol):

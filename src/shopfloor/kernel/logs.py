@@ -4,7 +4,14 @@ import logging
 import sys
 from typing import Any
 
-import structlog
+# Where `rich` is there, structlog loads it, with its lexers, for tracebacks that we never draw: a fifteenth of a start.
+_IS_UNSEEN = "rich" not in sys.modules
+if _IS_UNSEEN:
+    sys.modules["rich"] = None  # pyright: ignore[reportArgumentType]
+import structlog  # noqa: E402
+
+if _IS_UNSEEN:
+    del sys.modules["rich"]
 
 
 def install(*, as_json: bool, level: str = "INFO") -> None:

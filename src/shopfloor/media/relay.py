@@ -10,20 +10,24 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-import httpx
 import msgspec
 
-from shopfloor.kernel import logs
+from shopfloor.kernel import late, logs
 from shopfloor.kernel.encodings import accepted, choose
 from shopfloor.media.models import Status
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = late.module("httpx")
 
 TOLD_EVERY: Final = 1.0
 STALE: Final = 10.0
 # A blocked playlist request is answered within three target durations.
-PATIENCE: Final = httpx.Timeout(connect=2.0, read=30.0, write=5.0, pool=30.0)
+PATIENCE: Final = {"connect": 2.0, "read": 30.0, "write": 5.0, "pool": 30.0}
 KEPT: Final = (
     b"content-type",
     b"content-encoding",
@@ -132,7 +136,7 @@ class RelayClient:
     async def _fetch(self, url: str, cookie: bytes, *, packed: bool) -> _Answer:
         if self._http is None:
             self._http = httpx.AsyncClient(
-                timeout=PATIENCE, trust_env=False, limits=httpx.Limits(max_connections=None)
+                timeout=httpx.Timeout(**PATIENCE), trust_env=False, limits=httpx.Limits(max_connections=None)
             )
         headers = {"accept-encoding": "gzip" if packed else "identity"}
         if cookie:

@@ -10,14 +10,14 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import segno
 from fastapi import Request
 from markupsafe import Markup
 from starlette.responses import Response
 
 from shopfloor import accounts, certificates
+from shopfloor.kernel import late
 from shopfloor.kernel.errors import NotFound
 from shopfloor.kernel.public_address import PublicAddress, authority
 from shopfloor.kernel.records import dataclass
@@ -26,6 +26,11 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.languages import N_, language_of
 from shopfloor.web.templating import render
+
+if TYPE_CHECKING:
+    import segno
+else:
+    segno = late.module("segno")
 
 router = Router(include_in_schema=False)
 

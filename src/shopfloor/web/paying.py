@@ -7,16 +7,16 @@ so.  Coming back proves nothing; the provider is asked.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
-import segno
 from fastapi import Form, Query, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, orders, payment_accounts, payment_providers, payments
+from shopfloor.kernel import late
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.headers import POLICY
@@ -28,6 +28,11 @@ from shopfloor.shoppers.api import Shopper
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
+
+if TYPE_CHECKING:
+    import segno
+else:
+    segno = late.module("segno")
 
 router = Router(include_in_schema=False)
 

@@ -1,15 +1,15 @@
 """What belongs to a person and to no shop: name, address, password, second factor, sessions; and a lost password."""
 
 import re
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-import segno
 from fastapi import Form, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import access_keys, accounts, auth, forms
 from shopfloor.auth.api import SESSION_COOKIE, SignedIn, prove, set_device, set_session
+from shopfloor.kernel import late
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, is_secure, public_host, user_agent
 from shopfloor.kernel.route_access import public
@@ -18,6 +18,11 @@ from shopfloor.web.forms import digest, new_name
 from shopfloor.web.languages import N_, language_of, speak
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
+
+if TYPE_CHECKING:
+    import segno
+else:
+    segno = late.module("segno")
 
 router = Router(include_in_schema=False)
 

@@ -51,7 +51,7 @@ def assert_is_words_in_its_shop(page: str) -> None:
     """A page that says no: no machine codes, the header and the way of the shop, a way on."""
     main = page[page.index('<main id="main"') : page.index("</main>")]
     assert CODE.findall(main) == []
-    assert '<a class="brand" href="/s/harbour">Harbour</a>' in page
+    assert '<a class="brand" href="/s/harbour"><span class="clip">Harbour</span></a>' in page
     assert re.search(r'<a class="button[^>]* href="/s/harbour">', main)
 
 

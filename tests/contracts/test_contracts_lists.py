@@ -14,7 +14,13 @@ TEXTS = {
     "action", "code", "device", "entry", "error['loc']", "header", "location", "number", "query[key]", "text",
     "typed",
 }  # fmt: skip
-PAGED = ("paging.page", "paging.numbered", "warehouse.listing", "notifications.page_of", "reconciliation.desk")
+PAGED = (
+    "paging.page",
+    "paging.numbered",
+    "warehouse.listing",
+    "notifications.page_of",
+    "reconciliation.desk",
+)
 
 SAID = "The page says that there are more, and how to get to them."
 LINKED = "A few of them beside a link to all."

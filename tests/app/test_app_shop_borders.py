@@ -884,6 +884,8 @@ def is_refused(answer: httpx.Response) -> bool:
     )
 
 
+# What a show on air has foreseen every two minutes.  Who writes there by a request does so again when it comes again.
+BY_THE_CLOCK: Final = frozenset({"demand.forecast", "demand.line", "demand.observation", "kernel.outbox"})
 # To look at every row takes longer than a request: after so many, what none of them may change is looked at once.
 AT_ONCE: Final = 25
 
@@ -922,9 +924,15 @@ def changing(two: Two, tries: list[Try], tables: list[str]) -> list[str]:
     for each in tries:
         answer = two.one.http.request(each.method, each.path, **each.options)
         after = two.digest()
+        if after != before and BY_THE_CLOCK.issuperset(touched(before, after)):
+            before = after
+            answer = two.one.http.request(each.method, each.path, **each.options)
+            after = two.digest()
         if after != before:
             found.append(f"{each.what}: {answer.status_code} {touched(before, after)} {said_in(answer)}")
         before = after
+    if not found and BY_THE_CLOCK.issuperset(tables):
+        return []
     return found or [f"one of {[each.what for each in tries]}: {tables}"]
 
 

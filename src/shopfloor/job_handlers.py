@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from shopfloor import collector, invoicing, retention, returns, warehouse, wiring
+from shopfloor import collector, invoicing, replays, retention, returns, warehouse, wiring
 from shopfloor.demand import jobs as demand_jobs
 from shopfloor.kernel import jobs
 from shopfloor.kernel.database import Tx
@@ -53,12 +53,16 @@ def handlers(settings: Settings) -> Handlers:
     async def forecast(run: jobs.Run, asked: demand_jobs.OfShow) -> None:
         await demand_jobs.make_forecast(run, asked, lake=settings.lake_dir)
 
+    async def cut(run: jobs.Run, asked: replays.OfShow) -> None:
+        await replays.make_clips(run, asked, recordings=settings.recordings_dir)
+
     return {
         COMPACT: compact,
         RETAIN: retain,
         metrics_jobs.REPORT: report,
         demand_jobs.FORECAST: forecast,
         supply_jobs.PLAN: supply_jobs.make,
+        replays.CUT: cut,
         invoicing.FILES: invoicing.make_files,
         warehouse.sheets.SHEET: warehouse.sheets.make,
         returns.papers.LABEL: returns.papers.make,

@@ -9,6 +9,7 @@ must react to a higher one, the fact is translated here into a plain call downwa
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,6 +34,7 @@ from shopfloor import (
     orders,
     purchases,
     push,
+    replays,
     returns,
     stock,
     supply,
@@ -256,6 +258,7 @@ async def _bought(tx: Tx, fact: orders.OrderPlaced) -> None:
 
 async def _show_over(tx: Tx, fact: live.ShowEnded) -> None:
     await customers.baskets.remind(tx, shop_id=fact.shop_id, show_id=fact.show_id)
+    await replays.ask_clips(tx, shop_id=fact.shop_id, show_id=fact.show_id)
 
 
 KNOWS_CUSTOMERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
@@ -331,6 +334,12 @@ def followers(
     also(live.OfferFeatured, filmed)
     also(live.ShowStarted, on_air)
     also(live.ShowEnded, on_air)
+
+    async def hidden_or_shown(fact: replays.ReplayHidden) -> None:
+        if fact.channel_id is not None:
+            await cameras.shows_changed(fact.channel_id)
+
+    also(replays.ReplayHidden, hidden_or_shown)
     also(chat.ChatSaid, lambda fact: rooms.say(fact.show_id, chat.said_line(fact)))
     also(chat.ChatHidden, lambda fact: rooms.hide(fact.show_id, str(fact.line_id)))
     also(chat.LinePinned, lambda fact: rooms.pin(fact.show_id, chat.pinned_line(fact)))
@@ -366,8 +375,9 @@ def followers(
 
 # What nobody must see a second longer on a page that is kept.
 SHOWN_AT_ONCE: Sequence[type[Any]] = (
-    *Rooms.SHOWN_AT_ONCE, live.ShowPlanned, collections.CollectionChanged, catalog.ProductChanged, catalog.PriceChanged, catalog.BundleChanged,
-    inventory.UnitsArrived, inventory.LotDelayed, chat.ChatHidden, chat.ChatUnnamed, chat.LinePinned,
+    *Rooms.SHOWN_AT_ONCE, live.ShowPlanned, replays.ReplayHidden, collections.CollectionChanged, catalog.ProductChanged,
+    catalog.PriceChanged, catalog.BundleChanged, inventory.UnitsArrived, inventory.LotDelayed, chat.ChatHidden,
+    chat.ChatUnnamed, chat.LinePinned,
 )  # fmt: skip
 
 
@@ -390,7 +400,9 @@ def airtimes(db: Database) -> Callable[[int], Awaitable[Sequence[media.Airtime]]
 
     async def read(channel_id: int) -> Sequence[media.Airtime]:
         async with db.transaction() as tx:
-            return await live.airtimes(tx, channel_id=channel_id)
+            found = await live.airtimes(tx, channel_id=channel_id)
+            hidden = set(await replays.hidden_of(tx, show_ids=[each.show_id for each in found]))
+            return [replace(each, hidden=each.show_id in hidden) for each in found]
 
     return read
 

@@ -29,7 +29,7 @@ LISTS = {
     "/v1/{shop}/invitations": "SELECT count(*) FROM accounts.invitation",
     "/v1/{shop}/products": "SELECT count(*) FROM catalog.product",
     "/v1/{shop}/products/variants/{variant_id}/prices": "SELECT count(*) FROM catalog.price WHERE variant_id = 1",
-    "/v1/{shop}/chat/held": "SELECT count(*) FROM chat.line",
+    "/v1/{shop}/chat/held": "SELECT count(*) FROM chat.line WHERE state = 'held'",
     "/v1/{shop}/chat/log": "SELECT count(*) FROM chat.moderation",
     "/v1/{shop}/chat/words": "SELECT count(*) FROM chat.blocked_word",
     "/v1/{shop}/shows": "SELECT count(*) FROM live.show",
@@ -70,6 +70,7 @@ ROWS_OF = {
     "/s/{shop}/collections/{handle}": (r'/s/corner/p/(\d+)"', "SELECT product_id FROM collections.member"),
     "/console/{shop}/collections/{collection_id}": (r'/products/(\d+)/move"', "SELECT product_id FROM collections.member"),
     "/s/{shop}/replays": (r'/live/(\d+)"', "SELECT id FROM live.show WHERE status = 'ended'"),
+    "/s/{shop}/live/{show_id}/chat": (r'id="line-([0-9a-f-]{36})"', "SELECT id FROM chat.line WHERE state = 'shown'"),
     "/s/{shop}/waitlist": (r"/waitlist/([0-9a-f-]{36})/leave", "SELECT id FROM purchases.waiting"),
     "/account": (r'name="session" value="(\w+)"', "SELECT encode(token_hash, 'hex') FROM accounts.session ORDER BY created_at OFFSET 1"),
     "/console/{shop}/products": (r'/products/(\d+)"', "SELECT id FROM catalog.product"),
@@ -140,7 +141,7 @@ WHOLE = {
 }
 # Pages about one thing: what they list is bounded by it, or they list nothing.
 ONE_THING = {
-    "/s/{shop}/p/{product_id}", "/s/{shop}/live/{show_id}", "/s/{shop}/checkout/{hold_id}",
+    "/s/{shop}/p/{product_id}", "/s/{shop}/live/{show_id}", "/s/{shop}/live/{show_id}/chat/lines", "/s/{shop}/live/{show_id}/clip/{interval_id}", "/s/{shop}/checkout/{hold_id}",
     "/s/{shop}/orders/{order_id}", "/reset/{token}", "/claim/{token}", "/join/{token}", "/sign-in", "/robots.txt",
     "/account/second-factor/{name}", "/account/recovery-codes/{name}", "/account/recovery-codes/{name}.txt",
     "/s/{shop}/search", "/s/{shop}/pages/{kind}", "/s/{shop}/accent.css", "/console/{shop}/brand", "/console/{shop}/contact", "/console/{shop}/policies",
@@ -215,6 +216,9 @@ SELECT 1, 1, now(), n, now(), n + 1 FROM generate_series(1, %(rows)s) n;
 INSERT INTO chat.line (id, shop_id, show_id, shopper, name, text, fingerprint, role, state, reason, asks, at)
 SELECT gen_random_uuid(), 1, 1, gen_random_uuid(), 'Ann', 'Line ' || n, 'f', 'viewer', 'held', 'spam', '[]', now()
   FROM generate_series(1, %(rows)s) n;
+INSERT INTO chat.line (id, shop_id, show_id, shopper, name, text, fingerprint, role, state, asks, at)
+SELECT gen_random_uuid(), 1, s.id, gen_random_uuid(), 'Ann', 'Line ' || n, 'f', 'viewer', 'shown', '[]', now()
+  FROM generate_series(1, %(rows)s) n, live.show s WHERE s.title = 'ended 7';
 INSERT INTO chat.moderation (shop_id, action, reason, note)
 SELECT 1, 'mute', 'spam', 'n' || n FROM generate_series(1, %(rows)s) n;
 INSERT INTO chat.blocked_word (shop_id, word) SELECT 1, 'word' || n FROM generate_series(1, %(rows)s) n;
@@ -328,7 +332,7 @@ class Filled:
     ids: dict[str, str]
 
     def path(self, path: str) -> str:
-        path = path.replace("{order_id}/edits", "{edited}/edits")
+        path = path.replace("{order_id}/edits", "{edited}/edits").replace("{show_id}/chat", "{past}/chat")
         return re.sub(r"\{(\w+)\}", lambda gap: self.ids.get(gap[1], "1"), path)
 
     def rows(self, query: str) -> list[str]:
@@ -361,9 +365,11 @@ def filled(new_database: NewDatabase) -> Iterator[Filled]:
                     values = {"rows": ROWS, "buyer": buyer}
                     connection.execute(statement.removesuffix(";"), values)  # pyright: ignore[reportArgumentType, reportCallIssue]
             [edited] = connection.execute("SELECT DISTINCT order_id FROM order_edits.edit").fetchall()
-            yield Filled(
-                client, connection, {"shop": "corner", "key": key, "edited": str(edited[0]), "part": "0"}
-            )
+            [past] = connection.execute("SELECT id FROM live.show WHERE title = 'ended 7'").fetchall()
+            ids = {
+                "shop": "corner", "key": key, "edited": str(edited[0]), "past": str(past[0]), "part": "0",
+            }  # fmt: skip
+            yield Filled(client, connection, ids)
 
 
 def shopper_of(client: httpx.Client) -> str:

@@ -27,6 +27,8 @@ LINKED = "A few of them beside a link to all."
 WHOLE = "The shape of the thing bounds it: nobody has more."
 CUT = {
     "cart.py: list(found.values())[:MOST_LINES]": "A full basket takes no more, and says so.",
+    "replays.py: chat.lines(limit=1)": "Whether there is any.",
+    "replays.py: chat.lines_since(limit=CHAT_LINES)": "Says that there are more, and the player asks for them.",
     "console/account.py: re.split('[\\\\s/]', device, maxsplit=1)[0][:40]": "A text.",
     "console/chart.py: found[:_MOST_LANES]": SAID,
     "console/collections.py: catalog.products(limit=OFFERED + 1)": SAID,

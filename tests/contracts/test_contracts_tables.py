@@ -15,7 +15,7 @@ import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
-    "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "catalog", "collector", "inventory", "collections", "stock", "media", "live", "rooms", "promotions", "payment_accounts", "payments", "payment_authorisations", "payment_refunds", "reconciliation", "disputes", "purchases", "policies",
+    "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "catalog", "collector", "inventory", "collections", "stock", "media", "live", "replays", "rooms", "promotions", "payment_accounts", "payments", "payment_authorisations", "payment_refunds", "reconciliation", "disputes", "purchases", "policies",
     "orders", "chat", "fapiao", "returns", "related", "order_edits",
     "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip

@@ -483,6 +483,26 @@ async def test_before_the_show_and_after_it_the_picture_is_for_staff(
             await at.http.get(f"/media/{at.channel}/runs/{of_after.id}.mp4", headers=before)
         ).status_code == 404
 
+        # Hidden, it is for staff alone, at once, and after the show is shown again for everybody.
+        assert kept.segments[0].byterange is not None
+        first, _ = kept.segments[0].byterange
+        # A player that reads ahead gets what is for everybody, up to its end.
+        ahead = {"range": f"bytes={first}-"}
+        part = await at.http.get(base.join(kept.segments[0].name or ""), headers=ahead)
+        shown_bytes = sum(each.byterange[1] for each in kept.segments if each.byterange)
+        assert (part.status_code, len(part.content)) == (206, shown_bytes)
+        ranged = {"range": f"bytes={first}-{first + 9}"}
+        for hidden in (True, False):
+            shows[0] = Airtime(7, 1, from_ms(anchor + 4_500), from_ms(anchor + 8_500), hidden=hidden)
+            await at.server.shows_changed(at.channel)
+            told = 404 if hidden else 200
+            assert (await at.http.get(base)).status_code == told
+            assert (await at.http.get(base, headers=staff)).status_code == 200
+            file = base.join(kept.segments[0].name or "")
+            assert (await at.http.get(file, headers=ranged)).status_code == (404 if hidden else 206)
+            live = await at.http.get(f"/media/{at.channel}/live.m3u8")
+            assert (live.status_code, at.server.feeds[at.channel].over) == (404, None)
+
 
 async def test_what_was_on_air_goes_some_time_after_the_show(database: Database, tmp_path: Path) -> None:
     shows = [Airtime(7, 1, datetime.fromtimestamp(1, UTC), None)]

@@ -56,7 +56,6 @@ export interface View {
   readonly soundAsked: boolean;
   readonly tall: boolean;
   readonly liked: boolean;
-  readonly replaying: boolean;
   /** Where an ended show can be watched again. */
   readonly replay: string | null;
   readonly sheet: SheetView;
@@ -186,7 +185,6 @@ export class RoomModel {
       soundAsked: false,
       tall: true,
       liked: false,
-      replaying: false,
       replay: data.replay,
       sheet: { is: "none" },
       busy: false,
@@ -591,12 +589,6 @@ export class RoomModel {
     void this.player?.start();
   }
 
-  /** Watch an ended show again, in the same place. */
-  watchAgain(): void {
-    this.put({ replaying: true });
-    void this.player?.play(this.view.replay);
-  }
-
   openPurchases(): readonly Purchase[] {
     const pay = this.payAtEnd();
     return stillOpen(
@@ -733,7 +725,7 @@ export class RoomModel {
     this.wasLive = status === "live";
     if (ended && this.view.replay === null && channel !== undefined && channel !== null)
       void this.findReplay(channel, id);
-    if (!this.view.replaying) void this.player?.play(status === "live" ? (playback ?? null) : null);
+    void this.player?.play(status === "live" ? (playback ?? null) : null);
   }
 
   private beat(): void {

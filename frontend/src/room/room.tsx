@@ -32,9 +32,9 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
   const title = inWords(state.show.title, state.show.titles, language);
   const featured = view.featured === null ? undefined : state.offers[String(view.featured)];
   const isLive = state.show.status === "live";
-  const isOver = state.show.status === "ended" && !view.replaying;
+  const isOver = state.show.status === "ended";
   // Before and after the show: what it will have, or had, is looked at in the shop.
-  const isIdle = !isLive && !view.replaying;
+  const isIdle = !isLive;
   // Who watches is a viewer at once; the count of everybody follows within seconds.
   const viewers = isLive && view.playing === "playing" ? Math.max(1, state.viewers) : state.viewers;
 
@@ -42,7 +42,7 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
     <div
       class="room"
       data-shape={view.tall ? "tall" : "wide"}
-      data-status={view.replaying ? "replay" : state.show.status}
+      data-status={state.show.status}
       data-connection={view.connection}
     >
       <div class="stage">
@@ -50,7 +50,6 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
           ref={video}
           playsInline
           muted
-          controls={view.replaying}
           aria-label={say("video_of", { title })}
           {...(model.poster === null ? {} : { poster: model.poster })}
         />
@@ -186,16 +185,17 @@ function StageWords({ view, model }: { readonly view: View; readonly model: Room
       </div>
     );
   }
-  if (show.status === "ended" && !view.replaying) {
+  if (show.status === "ended") {
     return (
       <div class="stage-words">
         <p class="stage-title">{say("over")}</p>
         <p>{say("thanks")}</p>
         <p class="row">
           {view.replay !== null && (
-            <button type="button" class="button" onClick={() => model.watchAgain()}>
+            // The page of an ended show is its replay.
+            <a class="button" href={`/s/${model.shop.slug}/live/${show.id}`}>
               <Icon name="play" /> {say("replay")}
-            </button>
+            </a>
           )}
           <a class="button" href={`/s/${model.shop.slug}`}>
             {say("to_shop", { shop: model.shop.name })}

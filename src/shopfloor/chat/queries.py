@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from shopfloor.chat.models import Line, Moderation, Mute, Writer
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.paging import MOST_COUNTED
 from shopfloor.kernel.records import dataclass
 
 
@@ -146,6 +147,25 @@ async def questions(tx: Tx, *, show_id: int, limit: int) -> list[Line]:
     )
 
 
+async def shown_since(tx: Tx, *, show_id: int, since: datetime, after: UUID | None, limit: int) -> list[Line]:
+    """Oldest first, from `since` on, or after a line."""
+    return await tx.every(
+        Line,
+        """
+        SELECT id, shop_id, show_id, shopper, name, text, role, state, reason, at, answered
+          FROM chat.line
+         WHERE show_id = %(show_id)s AND state = 'shown' AND at >= %(since)s
+           AND (%(after)s::uuid IS NULL OR (at, id) >
+                (SELECT at, id FROM chat.line WHERE id = %(after)s AND show_id = %(show_id)s))
+         ORDER BY at, id LIMIT %(limit)s
+        """,
+        show_id=show_id,
+        since=since,
+        after=after,
+        limit=limit,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class HiddenFor:
     """So many lines of a show are hidden for this reason."""
@@ -162,6 +182,44 @@ async def hidden_for(tx: Tx, *, show_id: int) -> list[HiddenFor]:
          GROUP BY reason ORDER BY lines DESC, reason
         """,
         show_id=show_id,
+    )
+
+
+_KEPT: Final = """show_id = %(show_id)s AND state = 'shown'
+           AND (%(before)s::uuid IS NULL OR (at, id) <
+                (SELECT at, id FROM chat.line WHERE id = %(before)s AND show_id = %(show_id)s))"""
+
+
+async def count_shown(tx: Tx, *, show_id: int, before: UUID | None) -> int:
+    """At most one more than is counted (`kernel.paging`)."""
+    return await tx.value(
+        "SELECT count(*) FROM (SELECT FROM chat.line WHERE {kept} LIMIT %(most)s + 1) AS counted".replace(
+            "{kept}", _KEPT
+        ),
+        show_id=show_id,
+        before=before,
+        most=MOST_COUNTED,
+    )
+
+
+async def shown(tx: Tx, *, show_id: int, after: UUID | None, before: UUID | None, limit: int) -> list[Line]:
+    """Oldest first, for `kernel.paging`."""
+    return await tx.every(
+        Line,
+        """
+        SELECT id, shop_id, show_id, shopper, name, text, role, state, reason, at, answered
+          FROM chat.line
+         WHERE {kept}
+           AND (%(after)s::uuid IS NULL OR (at, id) >
+                (SELECT at, id FROM chat.line WHERE id = %(after)s AND show_id = %(show_id)s))
+         ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN at END, CASE WHEN %(before)s::uuid IS NULL THEN id END,
+                  at DESC, id DESC
+         LIMIT %(limit)s
+        """.replace("{kept}", _KEPT),
+        show_id=show_id,
+        after=after,
+        before=before,
+        limit=limit,
     )
 
 

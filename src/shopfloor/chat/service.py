@@ -1,7 +1,7 @@
 """The verbs of chat: say, hold, approve, hide, mute.  Every act of moderation has a reason and is logged."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -35,7 +35,7 @@ from shopfloor.chat.models import (
     TooFast,
     UnknownLine,
 )
-from shopfloor.kernel import outbox
+from shopfloor.kernel import outbox, paging
 from shopfloor.kernel import text as text_rules
 from shopfloor.kernel.account_numbers import names_account
 from shopfloor.kernel.database import Tx
@@ -270,6 +270,25 @@ async def recent(tx: Tx, *, show_id: int, limit: int = 50) -> list[Line]:
 async def recent_lines(tx: Tx, show_id: int) -> Sequence[rooms.ChatLine]:
     """The same in the shape of the room: what `live.Rooms` asks for when it opens one."""
     return [room_line(line) for line in await recent(tx, show_id=show_id)]
+
+
+async def lines_since(
+    tx: Tx, *, show_id: int, since: datetime, after: UUID | None = None, limit: int = 200
+) -> list[Line]:
+    """What everybody could read from a moment on, or after a line, oldest first."""
+    return await queries.shown_since(tx, show_id=show_id, since=since, after=after, limit=limit)
+
+
+async def _count_lines(tx: Tx, *, show_id: int, before: UUID | None = None) -> paging.Counted:
+    return paging.capped(await queries.count_shown(tx, show_id=show_id, before=before))
+
+
+@paging.counted_by(_count_lines)
+async def lines(
+    tx: Tx, *, show_id: int, after: UUID | None = None, before: UUID | None = None, limit: int = 200
+) -> list[Line]:
+    """All that everybody may read of a show, oldest first, a page of it (`kernel.paging`)."""
+    return await queries.shown(tx, show_id=show_id, after=after, before=before, limit=limit)
 
 
 async def held(

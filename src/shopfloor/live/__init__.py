@@ -26,7 +26,6 @@ from shopfloor.live.flashes import (
 from shopfloor.live.models import (
     BadFlash,
     BadShow,
-    FeaturedInterval,
     Flash,
     FlashEnd,
     FlashOfBundle,
@@ -89,7 +88,6 @@ from shopfloor.live.shows import (
 __all__ = [
     "BadFlash",
     "BadShow",
-    "FeaturedInterval",
     "Flash",
     "FlashEnd",
     "FlashEnded",

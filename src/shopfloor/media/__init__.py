@@ -9,6 +9,8 @@ every recorded segment has its hash, and every hole its row.
 from shopfloor.media.access import Airtime, Staff
 from shopfloor.media.audit import audit
 from shopfloor.media.camera import make_camera_protocol
+from shopfloor.media.films import clip_name, pieces_of, within
+from shopfloor.media.films import write as write_film
 from shopfloor.media.models import (
     Channel,
     ChannelUnknown,
@@ -20,9 +22,12 @@ from shopfloor.media.models import (
     RunUnknown,
     Segment,
     Status,
+    clip_url,
     playback_url,
     replay_url,
 )
+from shopfloor.media.pictures import take_picture
+from shopfloor.media.playlist import in_ms
 from shopfloor.media.server import MediaServer
 from shopfloor.media.service import (
     BadChannelName,
@@ -33,12 +38,15 @@ from shopfloor.media.service import (
     gaps,
     is_recorded,
     latest_runs,
+    recordings_of_show,
     rotate_key,
     run,
     runs,
     segments,
     shop_of,
+    stretches,
 )
+from shopfloor.media.stretches import Stretch, replay_ms
 
 __all__ = [
     "Airtime",
@@ -55,20 +63,31 @@ __all__ = [
     "Segment",
     "Staff",
     "Status",
+    "Stretch",
     "audit",
     "channel",
     "channels",
+    "clip_name",
+    "clip_url",
     "coverage",
     "create_channel",
     "gaps",
+    "in_ms",
     "is_recorded",
     "latest_runs",
     "make_camera_protocol",
+    "pieces_of",
     "playback_url",
+    "recordings_of_show",
+    "replay_ms",
     "replay_url",
     "rotate_key",
     "run",
     "runs",
     "segments",
     "shop_of",
+    "stretches",
+    "take_picture",
+    "within",
+    "write_film",
 ]

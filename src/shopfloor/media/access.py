@@ -27,12 +27,13 @@ _log = logs.get("media")
 
 @dataclass(frozen=True, slots=True)
 class Airtime:
-    """A show had a channel on air from `start` to `end`, or still has it."""
+    """A show had a channel on air from `start` to `end`, or still has it; `hidden`: what is recorded of it is for staff."""
 
     show_id: int
     shop_id: int
     start: datetime
     end: datetime | None
+    hidden: bool = False
 
     @property
     def start_ms(self) -> int:

@@ -11,7 +11,7 @@ VIDEO_SCALE: Final = 90_000
 VIDEO_TRACK, AUDIO_TRACK = 1, 2
 KEY_FRAME: Final = 0x0200_0000
 OTHER_FRAME: Final = 0x0101_0000
-_MATRIX: Final = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+MATRIX: Final = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,15 @@ class Sample:
     key: bool = True
 
 
-def _box(kind: bytes, *parts: bytes) -> bytes:
+def box(kind: bytes, *parts: bytes) -> bytes:
+    """A box with this content."""
     size = 8 + sum(map(len, parts))
     return b"".join((size.to_bytes(4), kind, *parts))
 
 
-def _full(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
-    return _box(kind, bytes([version]), flags.to_bytes(3), *parts)
+def full_box(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
+    """A box that says its version and flags before its content."""
+    return box(kind, bytes([version]), flags.to_bytes(3), *parts)
 
 
 def init(video: VideoConfig | None, audio: AudioConfig | None) -> bytes:
@@ -43,7 +45,7 @@ def init(video: VideoConfig | None, audio: AudioConfig | None) -> bytes:
             VIDEO_TRACK,
             VIDEO_SCALE,
             b"vide",
-            _full(b"vmhd", 0, 1, bytes(8)),
+            full_box(b"vmhd", 0, 1, bytes(8)),
             _avc1(video),
             video.width,
             video.height,
@@ -51,66 +53,64 @@ def init(video: VideoConfig | None, audio: AudioConfig | None) -> bytes:
         extends += _trex(VIDEO_TRACK)
     if audio is not None:
         tracks += _track(
-            AUDIO_TRACK, audio.rate, b"soun", _full(b"smhd", 0, 0, bytes(4)), _sound(audio), 0, 0
+            AUDIO_TRACK, audio.rate, b"soun", full_box(b"smhd", 0, 0, bytes(4)), _sound(audio), 0, 0
         )
         extends += _trex(AUDIO_TRACK)
-    header = _full(
+    header = full_box(
         b"mvhd", 0, 0,
-        struct.pack(">4I", 0, 0, 1000, 0), struct.pack(">IH", 0x10000, 0x100), bytes(10), _MATRIX,
+        struct.pack(">4I", 0, 0, 1000, 0), struct.pack(">IH", 0x10000, 0x100), bytes(10), MATRIX,
         bytes(24), struct.pack(">I", 3),
     )  # fmt: skip
-    return _box(b"ftyp", b"iso6", bytes(4), b"iso6mp41") + _box(
-        b"moov", header, tracks, _box(b"mvex", extends)
-    )
+    return box(b"ftyp", b"iso6", bytes(4), b"iso6mp41") + box(b"moov", header, tracks, box(b"mvex", extends))
 
 
 def _trex(track: int) -> bytes:
-    return _full(b"trex", 0, 0, struct.pack(">5I", track, 1, 0, 0, 0))
+    return full_box(b"trex", 0, 0, struct.pack(">5I", track, 1, 0, 0, 0))
 
 
 def _track(track: int, scale: int, kind: bytes, media: bytes, entry: bytes, width: int, height: int) -> bytes:
     volume = 0x100 if kind == b"soun" else 0
-    tkhd = _full(
+    tkhd = full_box(
         b"tkhd", 0, 3,
-        struct.pack(">5I", 0, 0, track, 0, 0), bytes(8), struct.pack(">4H", 0, 0, volume, 0), _MATRIX,
+        struct.pack(">5I", 0, 0, track, 0, 0), bytes(8), struct.pack(">4H", 0, 0, volume, 0), MATRIX,
         struct.pack(">II", width << 16, height << 16),
     )  # fmt: skip
-    stbl = _box(
+    stbl = box(
         b"stbl",
-        _full(b"stsd", 0, 0, struct.pack(">I", 1), entry),
-        _full(b"stts", 0, 0, bytes(4)),
-        _full(b"stsc", 0, 0, bytes(4)),
-        _full(b"stsz", 0, 0, bytes(8)),
-        _full(b"stco", 0, 0, bytes(4)),
+        full_box(b"stsd", 0, 0, struct.pack(">I", 1), entry),
+        full_box(b"stts", 0, 0, bytes(4)),
+        full_box(b"stsc", 0, 0, bytes(4)),
+        full_box(b"stsz", 0, 0, bytes(8)),
+        full_box(b"stco", 0, 0, bytes(4)),
     )
-    dinf = _box(b"dinf", _full(b"dref", 0, 0, struct.pack(">I", 1), _full(b"url ", 0, 1)))
-    mdia = _box(
+    dinf = box(b"dinf", full_box(b"dref", 0, 0, struct.pack(">I", 1), full_box(b"url ", 0, 1)))
+    mdia = box(
         b"mdia",
-        _full(b"mdhd", 0, 0, struct.pack(">4IHH", 0, 0, scale, 0, 0x55C4, 0)),
-        _full(b"hdlr", 0, 0, bytes(4), kind, bytes(12), b"Shopfloor\0"),
-        _box(b"minf", media, dinf, stbl),
+        full_box(b"mdhd", 0, 0, struct.pack(">4IHH", 0, 0, scale, 0, 0x55C4, 0)),
+        full_box(b"hdlr", 0, 0, bytes(4), kind, bytes(12), b"Shopfloor\0"),
+        box(b"minf", media, dinf, stbl),
     )
-    return _box(b"trak", tkhd, mdia)
+    return box(b"trak", tkhd, mdia)
 
 
 def _avc1(video: VideoConfig) -> bytes:
-    return _box(
+    return box(
         b"avc1",
         struct.pack(">6xH16xHH", 1, video.width, video.height),
         struct.pack(">IIIH32xHh", 0x480000, 0x480000, 0, 1, 24, -1),
-        _box(b"avcC", video.record),
+        box(b"avcC", video.record),
     )
 
 
 def _sound(audio: AudioConfig) -> bytes:
     if audio.codec != OPUS:
         return _sound_entry(b"mp4a", audio, _esds(audio))
-    return _sound_entry(b"Opus", audio, _box(b"dOps", audio.record))
+    return _sound_entry(b"Opus", audio, box(b"dOps", audio.record))
 
 
 def _sound_entry(kind: bytes, audio: AudioConfig, decoder: bytes) -> bytes:
     head = struct.pack(">6xH8xHHIHH", 1, audio.channels, 16, 0, audio.rate & 0xFFFF, 0)
-    return _box(kind, head, decoder)
+    return box(kind, head, decoder)
 
 
 def _esds(audio: AudioConfig) -> bytes:
@@ -120,7 +120,7 @@ def _esds(audio: AudioConfig) -> bytes:
     link = b"\x06\x01\x02"
     stream = b"\0\0\0"
     descriptor = b"\x03" + _length(len(stream) + len(decoder) + len(link)) + stream + decoder + link
-    return _full(b"esds", 0, 0, descriptor)
+    return full_box(b"esds", 0, 0, descriptor)
 
 
 def _length(size: int) -> bytes:
@@ -150,13 +150,13 @@ def fragment(sequence: int, video: Sequence[Sample], audio: Sequence[Sample]) ->
             for sample in samples
         )
         trafs.append(
-            _box(
+            box(
                 b"traf",
-                _full(b"tfhd", 0, 0x020000, track.to_bytes(4)),
-                _full(b"tfdt", 1, 0, samples[0].dts.to_bytes(8)),
-                _full(b"trun", 1, 0xF01, len(samples).to_bytes(4), offset.to_bytes(4), table),
+                full_box(b"tfhd", 0, 0x020000, track.to_bytes(4)),
+                full_box(b"tfdt", 1, 0, samples[0].dts.to_bytes(8)),
+                full_box(b"trun", 1, 0xF01, len(samples).to_bytes(4), offset.to_bytes(4), table),
             )
         )
         offset += sum(len(sample.data) for sample in samples)
-    moof = _box(b"moof", _full(b"mfhd", 0, 0, sequence.to_bytes(4)), *trafs)
-    return moof + _box(b"mdat", *(sample.data for _, samples in tracks for sample in samples))
+    moof = box(b"moof", full_box(b"mfhd", 0, 0, sequence.to_bytes(4)), *trafs)
+    return moof + box(b"mdat", *(sample.data for _, samples in tracks for sample in samples))

@@ -224,6 +224,11 @@ def replay_url(channel_id: int, show_id: int) -> str:
     return f"/media/{channel_id}/shows/{show_id}/replay.m3u8"
 
 
+def clip_url(channel_id: int, show_id: int, moment_id: int) -> str:
+    """Where the film of a moment of a show is."""
+    return f"/media/{channel_id}/shows/{show_id}/clips/{moment_id}.mp4"
+
+
 def link(
     chain: bytes,
     *,

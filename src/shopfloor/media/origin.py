@@ -6,6 +6,7 @@ Mounted at /media:
     /{channel_id}/preview.m3u8                   what the camera sends, show or not; for staff
     /{channel_id}/{name}                         init sections, parts and segments they name
     /{channel_id}/shows/{show_id}/replay.m3u8    what is recorded of a show
+    /{channel_id}/shows/{show_id}/clips/{n}.mp4  the film of a moment of it
     /{channel_id}/runs/{run_id}/replay.m3u8      a recorded run; for staff
     /{channel_id}/runs/{run_id}.mp4              its file, whole or by byte range
 
@@ -22,6 +23,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -31,6 +33,7 @@ from shopfloor.kernel.encodings import accepted, choose
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
 from shopfloor.media.access import Access, Airtime
+from shopfloor.media.films import clip_name
 from shopfloor.media.models import Moment, Run, Segment
 from shopfloor.media.playlist import Answer, Piece, Reload, Rendered, Window, replay
 from shopfloor.media.ranges import headers_of, not_modified, wanted
@@ -206,7 +209,7 @@ class Origin:
         self._access = access
         self._airing = airing
         self._elsewhere = elsewhere
-        self._spans: dict[UUID, tuple[float, _Spans]] = {}
+        self._spans: dict[UUID, tuple[float, list[Airtime], _Spans]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -231,6 +234,10 @@ class Origin:
         match rest:
             case ["shows", show, "replay.m3u8"] if _NUMBER.fullmatch(show):
                 await self._replay_of_show(channel_id, int(show), scope, send)
+            case ["shows", show, "clips", name] if _NUMBER.fullmatch(show) and name.endswith(
+                (".mp4", ".jpg")
+            ):
+                await self._clip(channel_id, int(show), name, scope, send)
             case ["runs", run, "replay.m3u8"]:
                 await self._replay_of_run(channel_id, run, scope, send)
             case ["runs", name] if name.endswith(".mp4"):
@@ -334,6 +341,9 @@ class Origin:
     async def _replay_of_show(self, channel_id: int, show_id: int, scope: Scope, send: Send) -> None:
         airtimes = await self._access.airtimes(channel_id)
         airtime = next((each for each in airtimes if each.show_id == show_id), None)
+        hidden = airtime is not None and airtime.hidden
+        if hidden and not await self._access.is_staff(scope, channel_id):
+            airtime = None
         recordings, moments = (
             ([], []) if airtime is None else await self._library.of_show(channel_id, airtime)
         )
@@ -342,7 +352,8 @@ class Origin:
             return
         over = airtime.end is not None and all(run.ended_at is not None for run, _ in recordings)
         text = replay(recordings, moments, uri="../../runs/{run}.mp4", over=over)
-        await self._vod(text, scope, send, cache="public, max-age=60" if over else _BARE)
+        cache = _PRIVATE if hidden else "public, max-age=60" if over else _BARE
+        await self._vod(text, scope, send, cache=cache)
 
     async def _replay_of_run(self, channel_id: int, name: str, scope: Scope, send: Send) -> None:
         run_id = _uuid(name)
@@ -374,43 +385,83 @@ class Origin:
         if path is None or run is None or not (staff or spans):
             await _missing(send)
             return
+        # A recording only grows: its length names the version.
+        cache = "private, no-store" if staff else "public, max-age=60"
+        await self._ranged(path, run.hex, spans, scope, send, cache=cache)
+
+    async def _clip(self, channel_id: int, show_id: int, name: str, scope: Scope, send: Send) -> None:
+        """The film of a moment, or its picture."""
+        moment, dot, kind = name.partition(".")
+        airtimes = await self._access.airtimes(channel_id)
+        airtime = next((each for each in airtimes if each.show_id == show_id), None)
+        path = None
+        if airtime is not None and _NUMBER.fullmatch(moment):
+            path = (self._files.directory / clip_name(channel_id, show_id, int(moment))).with_suffix(
+                dot + kind
+            )
+        hidden = airtime is not None and airtime.hidden
+        if (
+            path is None
+            or not path.is_file()
+            or (hidden and not await self._access.is_staff(scope, channel_id))
+        ):
+            await _missing(send)
+            return
+        cache = "private, no-store" if hidden else "public, max-age=300"
+        tag, typed = f"clip-{show_id}-{int(moment)}-{kind}", "image/jpeg" if kind == "jpg" else "video/mp4"
+        await self._ranged(path, tag, None, scope, send, cache=cache, kind=typed)
+
+    async def _ranged(
+        self,
+        path: Path,
+        tag: str,
+        spans: "_Spans | None",
+        scope: Scope,
+        send: Send,
+        *,
+        cache: str,
+        kind: str = "video/mp4",
+    ) -> None:
+        """A file, whole or by ranges; only `spans` of it, where they are given."""
         with path.open("rb") as file:
             size = await asyncio.to_thread(file.seek, 0, 2)
-            # A recording only grows: its length names the version.
-            etag = f'"{run.hex}-{size}"'
+            etag = f'"{tag}-{size}"'
             headers = headers_of(scope["headers"])
             ranges = wanted(headers, size=size, etag=etag) if scope["method"] == "GET" else None
+            if spans is not None and ranges is not None and len(ranges) == 1:
+                # Players that read ahead ask beyond the segment: they get what is for them, and ask for the rest.
+                ranges = [_clamped(ranges[0], spans)]
             asked = [(0, size)] if ranges is None else ranges
             if spans is not None and not all(_within(span, spans, size) for span in asked):
                 await _missing(send)
                 return
-            cache = (b"cache-control", b"private, no-store" if staff else b"public, max-age=60")
-            common = ((b"etag", etag.encode()), (b"accept-ranges", b"bytes"), cache)
+            told_cache = (b"cache-control", cache.encode())
+            common = ((b"etag", etag.encode()), (b"accept-ranges", b"bytes"), told_cache)
             if not_modified(headers, etag):
-                await _not_modified(send, etag, cache)
+                await _not_modified(send, etag, told_cache)
             elif ranges == []:
                 unmet = (b"content-range", f"bytes */{size}".encode())
                 await _respond(send, 416, headers=(unmet, common[0]))
             elif ranges is None:
-                await send(_start(200, (*_typed("video/mp4", size), *common)))
+                await send(_start(200, (*_typed(kind, size), *common)))
                 await _send_file(send, file, [(b"", (0, size))], b"")
             elif len(ranges) == 1:
                 at, end = ranges[0]
                 told = (b"content-range", f"bytes {at}-{end - 1}/{size}".encode())
-                await send(_start(206, (*_typed("video/mp4", end - at), *common, told)))
+                await send(_start(206, (*_typed(kind, end - at), *common, told)))
                 await _send_file(send, file, [(b"", ranges[0])], b"")
             else:
-                pieces, tail, kind = _multipart(ranges, size, run.hex)
+                pieces, tail, apart = _multipart(ranges, size, tag)
                 length = sum(len(head) + end - at for head, (at, end) in pieces) + len(tail)
-                await send(_start(206, (*_typed(kind, length), *common)))
+                await send(_start(206, (*_typed(apart, length), *common)))
                 await _send_file(send, file, pieces, tail)
 
     async def _spans_of(self, channel_id: int, run_id: UUID) -> "_Spans":
         """Which bytes of a recording everybody may have."""
+        airtimes = [each for each in await self._access.airtimes(channel_id) if not each.hidden]
         known = self._spans.get(run_id)
-        if known is not None and time.monotonic() - known[0] < SPANS_SECONDS:
-            return known[1]
-        airtimes = await self._access.airtimes(channel_id)
+        if known is not None and known[1] == airtimes and time.monotonic() - known[0] < SPANS_SECONDS:
+            return known[2]
         recordings, _ = await self._library.of_run(channel_id, run_id) if airtimes else ([], [])
         spans: list[tuple[int, int]] = []
         whole = False
@@ -426,7 +477,7 @@ class Origin:
         if len(self._spans) >= MOST_SPANS:
             self._spans.clear()
         found = _Spans(tuple(spans), whole=whole)
-        self._spans[run_id] = time.monotonic(), found
+        self._spans[run_id] = time.monotonic(), airtimes, found
         return found
 
 
@@ -455,6 +506,14 @@ def _within(span: tuple[int, int], spans: _Spans, size: int) -> bool:
     if spans.whole and span[1] <= size:
         return True
     return any(start <= span[0] and span[1] <= end for start, end in spans.spans)
+
+
+def _clamped(span: tuple[int, int], spans: _Spans) -> tuple[int, int]:
+    """A range up to the end of the stretch it begins in; as it is where it begins in none."""
+    if spans.whole:
+        return span
+    ends = [end for start, end in spans.spans if start <= span[0] < end]
+    return (span[0], min(span[1], ends[0])) if ends else span
 
 
 def _multipart(

@@ -383,7 +383,12 @@ def replay(
             lines.append("#EXT-X-DISCONTINUITY")
         file = uri.format(run=run.id)
         lines.append(f'#EXT-X-MAP:URI="{file}",BYTERANGE="{run.init_length}@0"')
+        due = segments[0].dts
         for segment in segments:
+            # What is missing in the file is no time of the replay.
+            if segment.dts != due:
+                lines.append("#EXT-X-DISCONTINUITY")
+            due = segment.dts + segment.duration
             lines += [
                 f"#EXT-X-PROGRAM-DATE-TIME:{stamp(in_ms(segment.pdt))}",
                 f"#EXTINF:{seconds(segment.duration)},",

@@ -240,6 +240,8 @@ class MediaServer:
                 state.feed.begin(airtime.start_ms)
         elif state.feed.since is not None:
             self.finish(channel_id)
+        if airtime.hidden and state.feed.over is not None:
+            state.feed.forget(state.feed.over)
 
     def finish(self, channel_id: int) -> None:
         """The show is over: the recording of it ends here, and players are told.

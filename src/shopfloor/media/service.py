@@ -28,6 +28,7 @@ from shopfloor.media.models import (
     RunUnknown,
     Segment,
 )
+from shopfloor.media.stretches import Stretch, stretches_of
 
 _NAME_LENGTH: Final = 120
 
@@ -184,6 +185,12 @@ async def recordings_of_show(
             if rows:
                 found.append((each, rows))
     return found, await queries.moments(tx, channel_id=channel_id, begin=airtime.start, end=end)
+
+
+async def stretches(tx: Tx, *, channel_id: int, airtime: Airtime) -> tuple[Stretch, ...]:
+    """Where in the replay of a show which moments of it are; () where nothing was recorded."""
+    found, _ = await recordings_of_show(tx, channel_id=channel_id, airtime=airtime)
+    return stretches_of([rows for _, rows in found])
 
 
 # ── written down by the server while a show runs; each may be repeated after an unclear commit ────────────

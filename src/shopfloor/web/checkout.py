@@ -49,6 +49,7 @@ from shopfloor.web.papers import pdf
 from shopfloor.web.parts import EXCEPTED, Texts, option_words, texts_now, texts_sold
 from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries
+from shopfloor.web.replays import shots_of_page
 from shopfloor.web.sms import WANTED
 from shopfloor.web.templating import flash, money_text, render
 from shopfloor.web.waitlist import MOST_HOLDS, in_basket, in_line, kept_for, settled
@@ -518,6 +519,7 @@ async def receipt(
         offers_fapiao = await fapiao.is_offered(tx, shop_id=found.id)
         offers_sms = await notifications.Sms.offers(tx, shop_id=found.id)
         by_sms = await notifications.Sms.is_wanted(tx, shop_id=found.id, order_id=order_id)
+        shots = await shots_of_page(tx, found, view.page)
     order = view.order
     return render(
         request,
@@ -527,6 +529,7 @@ async def receipt(
         shown=orders.shown(view.lines, view.bundles),
         order=order,
         policy=policy,
+        shots=shots,
         parcels=[each for each in parcels if each.state is not fulfilment.State.CANCELLED],
         lines_by_id={line.id: line for line in view.lines},
         papers=papers,

@@ -1,13 +1,14 @@
 """The room of a show: a complete page with a buy form, and all that the island needs to make it alive."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import Request
 from starlette.responses import Response
 
-from shopfloor import chat, live, rooms, stock
+from shopfloor import chat, live, replays, rooms, stock
 from shopfloor.accounts import Shop
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -20,7 +21,7 @@ from shopfloor.web.chat_reasons import REASONS
 from shopfloor.web.languages import N_, Language
 from shopfloor.web.messages import MESSAGES
 from shopfloor.web.parts import Choice, Content, PriceGroup, grouped, option_words, seller_facts
-from shopfloor.web.replays import replay_url
+from shopfloor.web.replays import make_replay, replay_url, seconds_of
 from shopfloor.web.shared_pages import Frame, Reader, Slot, Sources, own_page, reader_of
 from shopfloor.web.templating import page_text, when_words, zone_of
 from shopfloor.web.waitlist import why_refused
@@ -150,6 +151,8 @@ WORDS: Final = {
     "who_sells": N_("Seller info"),
     "yours_to_pay": N_("Pay first to get it"),
 }
+# What an ended room says where the shop keeps the recording to itself.
+HIDDEN: Final = N_("The shop has hidden the replay of this show.")
 # Refusals that a tap in the room can meet.
 _REFUSALS: Final = (
     "stock.sold_out", "stock.limit", "stock.network_limit", "stock.too_late", "stock.mismatch", "stock.closed", "stock.unknown", "orders.price_changed",
@@ -194,8 +197,8 @@ class OfferForm:
 
 @router.get("/s/{shop}/live/{show_id}")
 @public
-async def room(request: Request, shop: str, show_id: Id, shopper: Shopper) -> Response:
-    reader = reader_of(request, why_refused(request, shopper))
+async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, t: str = "") -> Response:
+    reader = replace(reader_of(request, why_refused(request, shopper)), at=seconds_of(t))
     return await own_page(request, shopper, make_room, reader, shop, show_id)
 
 
@@ -205,6 +208,8 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
     found = facts.shop
     language = reader.speaks(found)
     seen = await _seen(sources, found, show_id)
+    if seen.replay is not None:
+        return await make_replay(sources, reader, facts, seen.show, seen.next)
     refused = None
     if reader.refused is not None:
         async with sources.db.transaction() as tx:
@@ -239,9 +244,9 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
         chat=lines,
         seller=seller,
         refused=refused,
-        replay=seen.replay,
         at_end=state.show.pay_at_end if state.show.status == "live" else None,
-        words=island_words(language),
+        is_hidden=seen.is_hidden,
+        words=_words(language, is_hidden=seen.is_hidden),
         island_data={
             "state": state,
             "chat": lines,
@@ -266,6 +271,7 @@ class _Seen:
     state: rooms.RoomState
     lines: Sequence[rooms.ChatLine]
     replay: str | None = None
+    is_hidden: bool = False
     next: live.Show | None = None
 
 
@@ -280,11 +286,16 @@ def _poster(show: live.Show, offers: Sequence[OfferForm], shown: OfferForm | Non
     return None if picture is None else f"/pictures/{picture}/960.webp"
 
 
-async def _after(tx: Tx, shop: Shop, show: live.Show) -> tuple[str | None, live.Show | None]:
-    """What there is when a show is over: its replay, and the show that comes next."""
+async def _after(tx: Tx, shop: Shop, show: live.Show) -> tuple[str | None, bool, live.Show | None]:
+    """What there is when a show is over: its replay, whether that is hidden, and the show that comes next."""
     coming = await live.shows(tx, shop_id=shop.id, status=live.ShowStatus.PLANNED)
     known = [each for each in coming if each.starts_at is not None and each.starts_at > now()]
-    return await replay_url(tx, show), min(known, key=lambda each: (each.starts_at, each.id), default=None)
+    hidden = await replays.hidden_since(tx, show_id=show.id) is not None
+    return (
+        await replay_url(tx, show),
+        hidden,
+        min(known, key=lambda each: (each.starts_at, each.id), default=None),
+    )
 
 
 async def _seen(sources: Sources, shop: Shop, show_id: int) -> _Seen:
@@ -299,7 +310,7 @@ async def _seen(sources: Sources, shop: Shop, show_id: int) -> _Seen:
                 lines = (await chat.recent_lines(tx, show_id))[-_RECENT:]
                 return _Seen(show, await rooms.room_state(tx, show_id), lines, *await _after(tx, shop, show))
     opened = await sources.rooms.current(show_id, shop_id=shop.id)
-    after: tuple[str | None, live.Show | None] = (None, None)
+    after: tuple[str | None, bool, live.Show | None] = (None, False, None)
     if opened.show.status == live.ShowStatus.ENDED:
         async with sources.db.transaction() as tx:
             after = await _after(tx, shop, opened.show)
@@ -359,6 +370,13 @@ def _flash_note(offer: rooms.OfferState, flash: rooms.FlashState) -> FlashNote:
         None if only is None else Money(only, lines[0].currency),
         flash.days,
     )
+
+
+def _words(language: Language, *, is_hidden: bool) -> dict[str, str]:
+    words = island_words(language)
+    if not is_hidden:
+        return words
+    return words | {"thanks": language.words.gettext(HIDDEN)}
 
 
 def island_words(language: Language) -> dict[str, str]:

@@ -192,6 +192,8 @@ class Reader:
     # Which part of a list: after this row of it, or before.
     after: int | None = None
     before: int | None = None
+    # Where a recording begins, in seconds.
+    at: int = 0
 
     def speaks(self, shop: Shop) -> Language:
         """What was asked for; where it was no language that we have, the shop's own."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, catalog, collections, live, policies, related, stock
+from shopfloor import accounts, catalog, collections, live, policies, related, replays, stock
 from shopfloor.accounts import Shop
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -23,6 +23,7 @@ from shopfloor.shoppers.api import Shopper
 from shopfloor.web import languages
 from shopfloor.web.languages import Language
 from shopfloor.web.parts import EXCEPTED, Choice, Content, grouped, option_words, seller_facts
+from shopfloor.web.replays import shot
 from shopfloor.web.shared_pages import Frame, Reader, Slot, Sources, own_page, reader_of
 from shopfloor.web.templating import page_text, render
 from shopfloor.web.waitlist import why_refused
@@ -128,7 +129,7 @@ async def make_storefront(sources: Sources, reader: Reader, shop: str, _: int = 
 
 @router.get("/s/{shop}/replays")
 @public
-async def replays(
+async def past_shows(
     request: Request, shop: str, db: Db, after: Id | None = None, before: Id | None = None
 ) -> Response:
     """Every show that ended, the latest first."""
@@ -175,6 +176,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
             if (await _room_state(tx, sources, show)).sells(product.id)
         ]
         others = await _related(tx, found, product.id)
+        clip = await replays.newest_clip(tx, shop_id=found.id, product_id=product.id)
         excepted = await policies.return_rules.exceptions(tx, shop_id=found.id, product_ids=[product.id])
         refused = None if reader.refused is None else await reader.refused(tx, found, language)
     words = language.words_of(product.option_texts)
@@ -211,6 +213,8 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         no_return=EXCEPTED[excepted[product.id]] if product.id in excepted else None,
         selling=selling,
         related=others,
+        clip=None if clip is None else shot(found, clip),
+        clip_picture=f"/pictures/{pictures[0].sha256}/960.webp" if pictures else None,
         refused=refused,
         events=[("page_view", ids_of), ("view_item", ids_of)],
     )

@@ -1,5 +1,6 @@
 """Disputes: what a bank asks about a payment, the evidence for it, and what was done about it."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from shopfloor.web.console import messages
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
 from shopfloor.web.papers import blocks_of
+from shopfloor.web.replays import shots_of_page
 from shopfloor.web.templating import page_text
 
 router = Router(prefix="/console/{shop}/payments/disputes", include_in_schema=False)
@@ -89,14 +91,19 @@ async def _pack(tx: Tx, desk: Desk, dispute_id: UUID) -> dict[str, Any]:
         "message_states": messages.STATES,
         "made_at": now(),
         "view": None,
+        "shots": {},
         "parcels": [],
         "sent": [],
         **words(desk),
     }
     if order_id is None:
         return known
+    view = await orders.order(tx, shop_id=desk.shop.id, order_id=order_id)
+    shots = await shots_of_page(tx, desk.shop, view.page, hidden=True)
+    site = messages.origin_of(desk)
     return known | {
-        "view": await orders.order(tx, shop_id=desk.shop.id, order_id=order_id),
+        "view": view,
+        "shots": {number: replace(each, file=f"{site}{each.file}") for number, each in shots.items()},
         "parcels": await fulfilment.of_order(tx, shop_id=desk.shop.id, order_id=order_id),
         "sent": await notifications.of_order(tx, shop_id=desk.shop.id, order_id=order_id),
     }

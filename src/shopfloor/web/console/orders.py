@@ -40,6 +40,7 @@ from shopfloor.web.console.form_values import NotAChoice, NotADate, day_of, id_o
 from shopfloor.web.languages import N_
 from shopfloor.web.paying import connections_of
 from shopfloor.web.refusals import message_of
+from shopfloor.web.replays import shots_of_page
 from shopfloor.web.templating import flash
 
 router = Router(prefix="/console/{shop}/orders", include_in_schema=False)
@@ -279,6 +280,7 @@ async def _order_page(
         came_back = await returns.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         asked_fapiao = await fapiao.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         offers_fapiao = await fapiao.is_offered(tx, shop_id=desk.shop.id)
+        shots = await shots_of_page(tx, desk.shop, view.page, hidden=True)
         authorised = (
             await payment_authorisations.live(tx, subject_id=order_id) if view.order.authorised_minor else []
         )
@@ -288,6 +290,7 @@ async def _order_page(
         view=view,
         shown=orders.shown(view.lines, view.bundles),
         order=view.order,
+        shots={number: replace(each, page=each.file) for number, each in shots.items()},
         refunds_owed=owed,
         authorised=authorised,
         erasure_since=erasure_since,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Form, Query
 from starlette.responses import Response
 
-from shopfloor import catalog, live, media, stock
+from shopfloor import catalog, live, media, replays, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -30,7 +30,7 @@ from shopfloor.web.console.offers import (
 )
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
-from shopfloor.web.replays import replay_url
+from shopfloor.web.replays import is_recorded
 
 router = Router(prefix="/console/{shop}/shows", include_in_schema=False)
 
@@ -172,7 +172,8 @@ async def _page(
         channels = await media.channels(tx, shop_id=shop_id)
         rows = await offer_rows(tx, show)
         slots = await live.slots(tx, shop_id=shop_id, show_id=show_id)
-        replay = await replay_url(tx, show)
+        recorded = await is_recorded(tx, show)
+        hidden_since = await replays.hidden_since(tx, show_id=show_id) if recorded else None
         offered = {row.product.id for row in rows.values()}
         products = [
             product
@@ -208,7 +209,8 @@ async def _page(
         search=search,
         checks=checks,
         ready=not any(check.kind == "bad" for check in checks),
-        replay=replay,
+        recorded=recorded,
+        hidden_since=hidden_since,
         roles=list(live.SlotRole),
         policies=list(stock.HoldPolicy),
         values={**values, **(typed or {})},
@@ -281,6 +283,25 @@ async def change(
         errors = _field_of(desk, refusal)
         return await _page(desk, show_id, typed=typed, errors=errors, status=refusal.status)
     return desk.back(f"/shows/{show_id}", desk.say(N_("Saved.")))
+
+
+@router.post("/{show_id}/replay")
+async def change_replay(desk: Runner, show_id: Id, hidden: Text = "") -> Response:
+    """Hide the replay of an ended show, or show it again; the recording stays."""
+    here = f"/shows/{show_id}#replay"
+    with desk.back_if_refused(here):
+        async with desk.work() as tx:
+            await replays.hide(
+                tx, shop_id=desk.shop.id, show_id=show_id, hidden=hidden == "yes", by=desk.actor.person_id
+            )
+    return desk.back(
+        here,
+        desk.say(
+            N_("Hidden. The recording is kept; only your shop can watch it.")
+            if hidden == "yes"
+            else N_("Everyone can watch the replay again.")
+        ),
+    )
 
 
 # Offers

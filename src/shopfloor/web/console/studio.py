@@ -34,6 +34,7 @@ from shopfloor.web.console.offers import (
     warnings,
 )
 from shopfloor.web.languages import N_
+from shopfloor.web.replays import Interval
 
 router = Router(prefix="/console/{shop}/shows/{show_id}/studio", include_in_schema=False)
 
@@ -223,7 +224,7 @@ async def prompter(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
 
 
 def _slot_ends(
-    run: Sequence[SlotRow], featured: int | None, intervals: Sequence[live.FeaturedInterval]
+    run: Sequence[SlotRow], featured: int | None, intervals: Sequence[Interval]
 ) -> datetime | None:
     """When the time of the featured product is over, by its slot in the run of show."""
     minutes = next(
@@ -309,7 +310,7 @@ def _following(run: Sequence[SlotRow], featured: int | None) -> int | None:
 
 
 def _by_product(
-    lines: Sequence[chat.Line], intervals: Sequence[live.FeaturedInterval], rows: Mapping[int, OfferRow]
+    lines: Sequence[chat.Line], intervals: Sequence[Interval], rows: Mapping[int, OfferRow]
 ) -> list[tuple[OfferRow | None, list[chat.Line]]]:
     """Open questions by what was featured when they were asked, as they came; the newest group first."""
     found: dict[int | None, list[chat.Line]] = {}
@@ -326,7 +327,7 @@ def _by_product(
     return [(None if about is None else rows[about], each[::-1]) for about, each in found.items()]
 
 
-def _turns(intervals: Sequence[live.FeaturedInterval]) -> dict[int, float]:
+def _turns(intervals: Sequence[Interval]) -> dict[int, float]:
     """Seconds that each offer was shown so far."""
     seconds: dict[int, float] = {}
     for one in intervals:

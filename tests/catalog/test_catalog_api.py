@@ -123,7 +123,7 @@ async def test_import_and_export_over_http(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.json()) == (
         200,
         {
-            "rows": 2, "created": 1, "updated": 0, "refused": 1,
+            "rows": 2, "created": 1, "updated": 0, "refused": 1, "charset": "UTF-8",
             "errors": [{"row": 3, "column": "variant price", "code": "catalog.price_negative", "message": "A price is not below zero.",
                         "facts": {"given": "-1"}}],
             "notes": [], "ignored_columns": [], "pictures": 1,

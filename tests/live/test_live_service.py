@@ -382,7 +382,6 @@ async def test_the_state_of_a_room(database: Database, goods: Goods) -> None:
         "show": {
             "id": show.id, "shop": "ada", "title": "Autumn", "titles": {}, "status": "live",
             "started_at": started.started_at.isoformat(), "channel_id": show.channel_id, "playback": f"/media/{show.channel_id}/live.m3u8",
-            "pay_at_end": None,
         },
         "featured": {"offer_id": coat.id, "at": 77},
         "order": [coat.id],

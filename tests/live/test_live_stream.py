@@ -72,7 +72,6 @@ def state() -> dict[str, Any]:
             "started_at": None,
             "channel_id": None,
             "playback": None,
-            "pay_at_end": None,
         },
         "featured": None,
         "order": [3],
@@ -404,7 +403,7 @@ async def _said_too_much(house: House) -> None:
     headers = {"Cookie": f"shopper={uuid4().hex}; session=boss"}
     async with house.visit(hello=HELLO, headers=headers) as host:
         await receive(host, "snapshot")
-        await asyncio.sleep(0.1)
+        assert (await receive(host, "role"))["role"] == "host"
         for number in range(6):
             await host.send(json.dumps({"t": "chat", "ref": f"{number}", "text": "hello"}))
         acks = [await receive(host) for _ in range(6)]

@@ -32,8 +32,11 @@ from shopfloor.notifications.rendering import Envelope
 from shopfloor.notifications.sending import Sender
 from shopfloor.orders import events as order_events
 from shopfloor.orders import packing, shipping
+from shopfloor.payment_authorisations import events as authorisation_events
+from shopfloor.payment_refunds import events as refund_events
 from shopfloor.payments import events as payment_events
 from shopfloor.reconciliation import events
+from shopfloor.reconciliation import events as reconciliation_events
 from shopfloor.returns import events as return_events
 from shopfloor.supply import events as supply_events
 
@@ -738,6 +741,9 @@ def test_what_is_read_of_a_fact_is_in_it() -> None:
             fulfilment_events,
             dispute_events,
             payment_events,
+            reconciliation_events,
+            authorisation_events,
+            refund_events,
             approval_events,
             return_events,
         )

@@ -17,6 +17,7 @@ from shopfloor.orders.quoting import Quote
 from shopfloor.pricing import DiscountKind, DiscountLevel
 from shopfloor.pricing.records import TaxRate, TaxSettings
 from shopfloor.promotions import Discount, Method, State
+from shopfloor.promotions.refusals import NotThere
 
 PERCENT, AMOUNT, FREE = DiscountKind.PERCENTAGE, DiscountKind.AMOUNT, DiscountKind.FREE_SHIPPING
 
@@ -190,9 +191,9 @@ async def test_products_and_shows_that_a_discount_is_about(make_market: MakeMark
     market, other = await make_market(), await make_market()
     await coded(market, "COAT", product_ids=[market.product_id])
     await coded(market, "TONIGHT", show_id=market.show_id)
-    with pytest.raises(promotions.UnknownDiscount):
+    with pytest.raises(NotThere, match="not_there"):
         await coded(market, "FOREIGN", product_ids=[other.product_id])
-    with pytest.raises(promotions.UnknownDiscount):
+    with pytest.raises(NotThere, match="not_there"):
         await coded(market, "FOREIGN", show_id=other.show_id)
 
     assert await told(market, "COAT") == (PRICE - 1_000, [(1_000, None, 0)])

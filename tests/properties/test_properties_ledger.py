@@ -750,6 +750,48 @@ class LedgerMachine(RuleBasedStateMachine):
             self.do(lambda tx: stock.close_show_pool(tx, shop_id=self.shop, show_id=show_id))
             self.closed(pools[which])
 
+    @rule(which=st.integers(0, 1), variant=st.sampled_from(VARIANTS), keep=st.integers(0, 3))
+    def set_aside_and_give_back(self, which: int, variant: int, keep: int) -> None:
+        pools = sorted(self.model.shows)
+        if which >= len(pools):
+            return
+        pool, show_id = pools[which], self.model.shows[pools[which]]
+        lots = [
+            (key, lot)
+            for key, lot in self.model.counter(pool, variant)
+            if key[1] == pool and lot.kind == "on_hand"
+        ]
+        free = sum(max(0, lot.free) for _, lot in lots)
+        try:
+            aside = self.do(
+                lambda tx: inventory.set_aside_beyond(
+                    tx, shop_id=self.shop, show_id=show_id, keep={variant: keep}
+                )
+            )
+        except inventory.UnknownStock:
+            assert not self.model.is_open(pool)
+            return
+        except inventory.NotEnough:
+            assert free < keep
+            return
+        assert self.model.is_open(pool)
+        assert (aside.kind, aside.is_open) == ("channel", True)
+        left = self.do(
+            lambda tx: stock.available(tx, shop_id=self.shop, variant_ids=(variant,), pool_id=pool)
+        )
+        waiting = [
+            level
+            for level in self.do(lambda tx: inventory.levels(tx, shop_id=self.shop))
+            if level.pool_id == aside.id
+        ]
+        assert (left[variant].now, sum(level.quantity for level in waiting)) == (keep, free - keep)
+        for _ in range(2):
+            self.do(
+                lambda tx: inventory.give_back_aside(tx, shop_id=self.shop, show_id=show_id, pool_id=aside.id)
+            )
+        for level in waiting:
+            self.model.lot((variant, aside.id, level.location_id, level.source))
+
     @rule(place=st.integers(0, 1), variant=st.sampled_from(VARIANTS), quota=st.integers(0, 4))
     def open_till(self, place: int, variant: int, quota: int) -> None:
         if len(self.model.tills) >= 2:

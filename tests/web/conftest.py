@@ -42,7 +42,8 @@ from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
-from shopfloor.reconciliation import api as payments_api
+from shopfloor.payment_accounts import api as accounts_api
+from shopfloor.reconciliation import api as reconciliation_api
 from shopfloor.shoppers import api as shoppers_api
 
 
@@ -181,7 +182,7 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
 def _routed() -> FastAPI:
     app = FastAPI()
     http.install(app, Services(cast("Database", None)))
-    for router in (payments_api.router, customers_api.router, *web.routers()):
+    for router in (accounts_api.router, reconciliation_api.router, customers_api.router, *web.routers()):
         app.include_router(router)
     shoppers_api.install(app, public=None)
     web.install(app)

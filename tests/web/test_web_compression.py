@@ -65,6 +65,8 @@ def test_every_built_file_that_gets_smaller_has_both_forms_beside_it() -> None:
     assert len(files) > 8
     for path in files:
         plain = path.read_bytes()
+        if len(gzip.compress(plain, 9)) >= len(plain):
+            continue
         assert gzip.decompress(path.with_name(path.name + ".gz").read_bytes()) == plain
     room = STATIC / Path(asset("room.js").url).name
     assert _unbrotli(room.with_name(room.name + ".br").read_bytes()) == room.read_bytes()

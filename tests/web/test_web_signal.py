@@ -4,11 +4,13 @@ Real parts, one process, and every call out of one module into another written d
 hand on the way: the merchant's, who accepts the plan.  docs/architecture.md draws it.
 """
 
+import asyncio
 import json
 import os
 import sys
 import threading
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -47,9 +49,14 @@ class Borders:
         self._found = self.stages.setdefault(name, set())
         threading.setprofile(self)
         sys.setprofile(self)
+        # Threads that are there already are not listened to.
+        loop, own = asyncio.get_running_loop(), ThreadPoolExecutor()
+        loop.set_default_executor(own)
         try:
             yield
         finally:
+            loop.set_default_executor(ThreadPoolExecutor())
+            own.shutdown()
             sys.setprofile(None)
             threading.setprofile(None)  # pyright: ignore[reportArgumentType]
 

@@ -360,6 +360,7 @@ async def test_every_event_that_is_offered_is_one_that_happens() -> None:
             wiring.orders,
             wiring.catalog,
             wiring.stock,
+            wiring.inventory,
             wiring.live,
             wiring.supply,
             returns,

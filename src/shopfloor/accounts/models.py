@@ -137,10 +137,6 @@ class Brand:
     licences: list[Licence] = field(default_factory=list[Licence])
     texts: list[str] = field(default_factory=list[str])
 
-    @property
-    def has_contact(self) -> bool:
-        return bool(self.email or self.phone or self.address or self.wechat or self.links)
-
     def with_licence(self, name: str, number: str, picture: str | None) -> "Brand":
         return replace(self, licences=[*self.licences, Licence(name, number, picture)])
 

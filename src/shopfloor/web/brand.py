@@ -46,8 +46,9 @@ def site_name(link: str) -> str:
 def shop_pages(shop: accounts.Shop) -> list[tuple[str, str]]:
     """Which pages of text there are, each with its title (not translated yet)."""
     own = shop.brand
+    has_contact = bool(own.email or own.phone or own.address or own.wechat or own.links)
     return [
         (kind, TITLES[kind])
         for kind in TEXTS
-        if kind in own.texts or (kind == "imprint" and own.licences) or (kind == "about" and own.has_contact)
+        if kind in own.texts or (kind == "imprint" and own.licences) or (kind == "about" and has_contact)
     ]

@@ -229,6 +229,8 @@ MESSAGES: Final = {
     "media.bad_media": N_("The video or audio can't be read."),
     "media.bad_stream": N_("This stream can't be read."),
     "media.channel_busy": N_("Another encoder is already streaming with this key. Stop it first."),
+    "media.may_not_film": N_("Only people who run this shop’s shows may use their device as a camera here."),
+    "media.too_many_cameras": N_("Too many cameras send to this server already. Stop one that is not needed."),
     "media.channel_unknown": N_("Camera not found."),
     "media.codec_refused": N_("The encoder sends a format this shop doesn't support."),
     "media.key_refused": N_("No camera uses this stream key."),

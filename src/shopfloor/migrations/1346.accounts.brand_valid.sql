@@ -1,0 +1,1 @@
+ALTER TABLE accounts.shop VALIDATE CONSTRAINT shop_brand;

@@ -30,7 +30,6 @@ PACED: Final = {
     "kernel/test_kernel_outbound.py": ["drip"],
     "live/test_live_stream.py": [
         "later", "test_beats_make_viewers_and_leaving_is_told",
-        "_said_too_much",
     ],
     "races/test_races_stock_buyers.py": ["close", "expire"],
 }  # fmt: skip

@@ -78,7 +78,13 @@ class Borders:
         there = "" if caller is None else _module(caller.f_code.co_filename.removeprefix(SOURCE))
         if not there and last == "__call__":
             there = "browser"
-        if there and there != here and "kernel" not in {here, there}:
+        # Every look at stock reads its books, sooner or later.
+        if (
+            there
+            and there != here
+            and "kernel" not in {here, there}
+            and (there, here) != ("stock", "inventory")
+        ):
             self._found.add(f"{there} → {here}, {file.partition(os.sep)[2]}:{code.co_qualname}")
 
     def __str__(self) -> str:

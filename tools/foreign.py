@@ -58,6 +58,7 @@ PROGRAMS = (
     Foreign("faketime", lambda: debian.find("SHOPFLOOR_FAKETIME"), ("tests/races/test_races_clock.py",)),
     Foreign("openapi-typescript", _of_npm("openapi-typescript"), ("tests/app/test_app_clients.py",)),
     Foreign("payment-clients", _payment_clients, ("tests/payments/test_payments_foreign.py",)),
+    Foreign("localstripe", _on_path("localstripe"), ("tests/payments/test_payments_localstripe.py",)),
     Foreign("chromium", chromium.find, ("tests/browser",)),
     Foreign("spark", _on_path("spark-submit")),
     Foreign("obs", _on_path("obs", "obs-studio")),

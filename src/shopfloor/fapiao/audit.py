@@ -1,32 +1,23 @@
 """The audit of fapiao: each invariant with what was looked at and the keys that break it."""
 
+from shopfloor.kernel import invariants
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.invariants import Invariant
-from shopfloor.kernel.records import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    looked_at: int
-    offending: list[str]
+from shopfloor.kernel.invariants import AuditRow, Invariant
 
 
 async def audit(tx: Tx) -> list[Invariant]:
     """The invariants of fapiao over all shops."""
-    found: list[Invariant] = []
-    for name, look in (
+    checks = (
         ("a fapiao is of its order, red ones of what it is no longer of", _amounts),
         ("requests are where their papers say", _states),
         ("the files of fapiao are as they were kept", _files),
-    ):
-        row = await look(tx)
-        found.append(Invariant.counted(name, row.looked_at, tuple(row.offending)))
-    return found
+    )
+    return await invariants.counted(tx, checks)
 
 
-async def _amounts(tx: Tx) -> _Looked:
+async def _amounts(tx: Tx) -> AuditRow:
     return await tx.one(
-        _Looked,
+        AuditRow,
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(r.id::text)
@@ -47,9 +38,9 @@ async def _amounts(tx: Tx) -> _Looked:
     )
 
 
-async def _states(tx: Tx) -> _Looked:
+async def _states(tx: Tx) -> AuditRow:
     return await tx.one(
-        _Looked,
+        AuditRow,
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(r.id::text)
@@ -67,9 +58,9 @@ async def _states(tx: Tx) -> _Looked:
     )
 
 
-async def _files(tx: Tx) -> _Looked:
+async def _files(tx: Tx) -> AuditRow:
     return await tx.one(
-        _Looked,
+        AuditRow,
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(id::text) FILTER (WHERE sha256(content) <> sha256), '{}') AS offending

@@ -1,8 +1,9 @@
 """What an audit says of one rule that the books must keep."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Self
 
+from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 
 
@@ -23,3 +24,22 @@ class Invariant:
     @property
     def looked_at(self) -> int:
         return self.figures["looked_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """What one statement counted, and the keys of what breaks the rule."""
+
+    looked_at: int
+    offending: list[str]
+
+
+async def counted(
+    tx: Tx, rules: Iterable[tuple[str, Callable[[Tx], Awaitable[AuditRow]]]]
+) -> list[Invariant]:
+    """Each rule by its name, with what looks at it."""
+    found: list[Invariant] = []
+    for name, look in rules:
+        row = await look(tx)
+        found.append(Invariant.counted(name, row.looked_at, tuple(row.offending)))
+    return found

@@ -1,14 +1,8 @@
 """The audit of orders: each invariant with what was looked at and the keys that break it."""
 
+from shopfloor.kernel import invariants
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.invariants import Invariant
-from shopfloor.kernel.records import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    looked_at: int
-    offending: list[str]
+from shopfloor.kernel.invariants import AuditRow, Invariant
 
 
 async def audit(tx: Tx) -> list[Invariant]:
@@ -34,11 +28,7 @@ async def audit(tx: Tx) -> list[Invariant]:
         ("orders: a purchase of a basket is in one order, with others of its buyer", audit_baskets),
         ("orders: orders in one parcel are of one buyer", audit_together),
     )
-    found: list[Invariant] = []
-    for name, look in checks:
-        row = await look(tx)
-        found.append(Invariant.counted(name, row.looked_at, tuple(row.offending)))
-    return found
+    return await invariants.counted(tx, checks)
 
 
 async def audit_line_sums(tx: Tx) -> AuditRow:

@@ -1,20 +1,13 @@
 """The audit of promotions: each invariant with what was looked at and the keys that break it."""
 
+from shopfloor.kernel import invariants
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.invariants import Invariant
-from shopfloor.kernel.records import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    looked_at: int
-    offending: list[str]
+from shopfloor.kernel.invariants import AuditRow, Invariant
 
 
 async def audit(tx: Tx) -> list[Invariant]:
     """The invariants of promotions over all shops."""
-    found: list[Invariant] = []
-    for name, look in (
+    checks = (
         ("promotions: what was used of a discount is what orders use", audit_uses),
         ("promotions: discounts stay within their limits and budget", audit_limits),
         ("promotions: what was used of a code is what orders use", audit_codes),
@@ -22,10 +15,8 @@ async def audit(tx: Tx) -> list[Invariant]:
             "promotions: claims are those that were counted, used by orders that have the discount",
             audit_claims,
         ),
-    ):
-        row = await look(tx)
-        found.append(Invariant.counted(name, row.looked_at, tuple(row.offending)))
-    return found
+    )
+    return await invariants.counted(tx, checks)
 
 
 async def audit_uses(tx: Tx) -> AuditRow:

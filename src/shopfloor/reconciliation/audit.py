@@ -1,14 +1,8 @@
 """The audit of payments: each invariant with what was looked at and the keys that break it."""
 
+from shopfloor.kernel import invariants
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.invariants import Invariant
-from shopfloor.kernel.records import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    looked_at: int
-    offending: list[str]
+from shopfloor.kernel.invariants import AuditRow, Invariant
 
 
 async def audit(tx: Tx) -> list[Invariant]:
@@ -20,11 +14,7 @@ async def audit(tx: Tx) -> list[Invariant]:
         ("payments: what was authorised is captured, voided or expired in time", authorisations_end),
         ("payments: what a provider has given back is recorded", done),
     )
-    found: list[Invariant] = []
-    for name, look in checks:
-        row = await look(tx)
-        found.append(Invariant.counted(name, row.looked_at, tuple(row.offending)))
-    return found
+    return await invariants.counted(tx, checks)
 
 
 async def captured(tx: Tx) -> AuditRow:

@@ -1,14 +1,8 @@
 """The audit of returns: each invariant with what was looked at and the keys that break it."""
 
+from shopfloor.kernel import invariants
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.invariants import Invariant
-from shopfloor.kernel.records import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    looked_at: int
-    offending: list[str]
+from shopfloor.kernel.invariants import AuditRow, Invariant
 
 
 async def audit(tx: Tx) -> list[Invariant]:
@@ -20,16 +14,12 @@ async def audit(tx: Tx) -> list[Invariant]:
         ("units that came back are those of the ledger", _ledger),
         ("units on the shelf again are movements of stock", _restocked),
     )
-    found: list[Invariant] = []
-    for name, look in checks:
-        row = await look(tx)
-        found.append(Invariant.counted(name, row.looked_at, tuple(row.offending)))
-    return found
+    return await invariants.counted(tx, checks)
 
 
-async def _back_within_sent(tx: Tx) -> _Looked:
+async def _back_within_sent(tx: Tx) -> AuditRow:
     return await tx.one(
-        _Looked,
+        AuditRow,
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(u.order_id || '/' || u.line_id)
@@ -40,9 +30,9 @@ async def _back_within_sent(tx: Tx) -> _Looked:
     )
 
 
-async def _units(tx: Tx) -> _Looked:
+async def _units(tx: Tx) -> AuditRow:
     return await tx.one(
-        _Looked,
+        AuditRow,
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(u.order_id || '/' || u.line_id)
@@ -64,9 +54,9 @@ async def _units(tx: Tx) -> _Looked:
     )
 
 
-async def _refunds(tx: Tx) -> _Looked:
+async def _refunds(tx: Tx) -> AuditRow:
     return await tx.one(
-        _Looked,
+        AuditRow,
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(r.id::text)
@@ -82,10 +72,10 @@ async def _refunds(tx: Tx) -> _Looked:
     )
 
 
-async def _ledger(tx: Tx) -> _Looked:
+async def _ledger(tx: Tx) -> AuditRow:
     """Per order and variant: what its lines say came back, and what the hold says."""
     return await tx.one(
-        _Looked,
+        AuditRow,
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(l.order_id || '/' || l.variant_id)
@@ -99,10 +89,10 @@ async def _ledger(tx: Tx) -> _Looked:
     )
 
 
-async def _restocked(tx: Tx) -> _Looked:
+async def _restocked(tx: Tx) -> AuditRow:
     """Of the last months, which the journal still has."""
     return await tx.one(
-        _Looked,
+        AuditRow,
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(c.order_id || '/' || c.variant_id)

@@ -1,4 +1,4 @@
-"""The merchant of the demo, and its supplier: everything they do goes through the JSON interface."""
+"""The merchant of the demo, and its supplier: they work through the JSON interface, and by forms where there is none."""
 
 import asyncio
 import re
@@ -24,6 +24,11 @@ SUPPLIERS: Final = (
     ("Gongcheng Growers", ("honey-pomelo", "crisp-persimmon", "kabocha", "mountain-honey"), 3, 400, ((10, 60), (50, 55)), 1),
     ("Kiln at the Bend", ("tea-bowl", "side-handle-teapot", "bottle-vase"), 18, 40, ((4, 48), (20, 44)), 1),
 )  # fmt: skip
+COLLECTIONS: Final = (
+    ("Clothes", "服饰", ("linen-overshirt", "wide-trousers", "rib-beanie")),
+    ("From the orchard", "山野果园", ("honey-pomelo", "crisp-persimmon", "kabocha", "mountain-honey")),
+    ("Tableware", "器皿", ("tea-bowl", "side-handle-teapot", "bottle-vase")),
+)
 
 
 class Trouble(CannotRun):
@@ -92,7 +97,34 @@ class Merchant:
                 await self._add(good, stills, place["id"])
                 added += 1
         self.products = {product["handle"]: product for product in await self.shop("GET", "/products")}
+        if not known:
+            await self._dress_the_shop()
         return added
+
+    async def _dress_the_shop(self) -> None:
+        """What the front of the shop says, and its collections; all of it by the forms of the console."""
+        await self._submit("/brand", slogan="Made by people we know", other_slogan="每一件，都认得做它的人")
+        await self._submit(
+            "/contact", email="hello@harbour.example", phone="+86 10 5555 0100", address="8 Quay Street"
+        )
+        await self._submit(
+            "/policies",
+            about="We film where things are made: in three workshops and an orchard, a day's drive from the harbour.",
+            other_about="我们到做东西的地方去拍：三家工坊、一片果园，离港口都只有一天车程。",
+            imprint="Harbour & Kiln, 8 Quay Street. Managing director: Lin Shu.",
+            other_imprint="港与窑，码头街 8 号。负责人：林书。",
+        )
+        for title, other, handles in COLLECTIONS:
+            made = await self._submit("/collections", title=title, other_title=other)
+            ids = [str(self.products[handle]["id"]) for handle in handles]
+            await self._submit(f"/collections/{made.rpartition('/')[2]}/products", product_id=ids)
+
+    async def _submit(self, page: str, **answers: str | list[str]) -> str:
+        """Send a form of the console; the path it leads to."""
+        reply = await self.http.post(f"/console/{self.slug}{page}", data=answers)
+        if reply.status_code != 303:
+            raise Trouble(f"{page}: {reply.status_code} {reply.text[:300]}")
+        return reply.headers["location"].partition("#")[0].partition("?")[0]
 
     async def _set_up_delivery(self) -> None:
         """Parcels at home and abroad, and the store."""

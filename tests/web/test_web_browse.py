@@ -1,5 +1,6 @@
 """Search, collections, related goods and the head of the storefront, as visitors without scripts get them."""
 
+import asyncio
 import re
 from datetime import timedelta
 
@@ -7,6 +8,7 @@ from tests.web.conftest import Stage
 from tests.web.test_web_brand import signed_in
 
 from shopfloor import catalog, collections, live
+from shopfloor.accounts import Actor, Permission, Role
 from shopfloor.kernel.values import now
 
 
@@ -99,11 +101,48 @@ async def test_collections_of_one_name_have_addresses_of_their_own_and_an_order(
     assert order == [second.id, first.id]
 
 
+async def test_the_first_collections_of_a_shop_made_at_once_are_all_made(stage: Stage) -> None:
+    await signed_in(stage)
+    answers = await asyncio.gather(
+        *(stage.client.post("/console/harbour/collections", data={"title": "Gifts"}) for _ in range(5))
+    )
+    async with stage.db.transaction() as tx:
+        made = await collections.of_shop(tx, shop_id=stage.shop.id)
+
+    assert {answer.status_code for answer in answers} == {303}
+    assert [each.position for each in made] == [1, 2, 3, 4, 5]
+    assert len({each.handle for each in made}) == 5
+
+
+async def test_the_name_of_a_collection_leads_no_money_elsewhere_and_comes_back_as_typed(
+    stage: Stage,
+) -> None:
+    await signed_in(stage)
+    await stage.client.post("/console/harbour/collections", data={"title": "Gifts"})
+    async with stage.db.transaction() as tx:
+        [made] = await collections.of_shop(tx, shop_id=stage.shop.id)
+        await tx.run("UPDATE accounts.member SET role = 'merchandiser'")
+    path = f"/console/harbour/collections/{made.id}"
+    account = {"title": "Pay to IBAN DE89370400440532013000"}
+
+    assert (await stage.client.post("/console/harbour/collections", data=account)).status_code == 403
+    refused = await stage.client.post(path, data=account | {"other_title": "礼物", "is_shown": "yes"})
+    empty = await stage.client.post(path, data={"title": " ", "other_title": "礼物", "is_shown": "yes"})
+    async with stage.db.transaction() as tx:
+        assert await collections.of_shop(tx, shop_id=stage.shop.id) == [made]
+    assert (refused.status_code, empty.status_code) == (403, 422)
+    for page in (refused.text, empty.text):
+        assert 'value="礼物"' in page
+        assert 'name="is_shown" value="yes" checked' in page
+
+
 async def test_related_goods_are_of_the_same_collection_or_show(stage: Stage) -> None:
     near, shown, none = await cup(stage), await cup(stage, "Shown"), await cup(stage, "Alone")
     async with stage.db.transaction() as tx:
         shop_id = stage.shop.id
-        made = await collections.create(tx, shop_id=shop_id, title="Gifts", titles={})
+        made = await collections.create(
+            tx, actor=Actor(1, shop_id, Role.OWNER, frozenset(Permission)), title="Gifts", titles={}
+        )
         await collections.add(tx, shop_id=shop_id, collection_id=made.id, product_ids=[stage.shirt.id, near])
         [variant] = await catalog.variants(tx, shop_id=shop_id, product_ids=[shown])
         await live.add_offer(

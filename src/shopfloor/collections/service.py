@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from psycopg.types.json import Jsonb
 
+from shopfloor.accounts import Actor
 from shopfloor.catalog import UnknownProduct
 from shopfloor.collections.events import CollectionChanged
 from shopfloor.kernel import outbox, paging
@@ -184,10 +185,10 @@ async def beside(tx: Tx, *, shop_id: int, product_id: int, limit: int) -> list[i
 # Changing
 
 
-async def create(tx: Tx, *, shop_id: int, title: str, titles: Mapping[str, str]) -> Collection:
-    """At the end of the list.  Raises UnusableText, TooManyCollections."""
-    title = line(title, field="title", longest=255, shortest=1)
-    checked = _translated(titles)
+async def create(tx: Tx, *, actor: Actor, title: str, titles: Mapping[str, str]) -> Collection:
+    """At the end of the list.  Raises UnusableText, AccountNamed, TooManyCollections."""
+    shop_id = actor.shop_id
+    title, checked = _named(actor, title, titles)
     await _lock(tx, shop_id)
     known = await of_shop(tx, shop_id=shop_id)
     if len(known) >= MOST_COLLECTIONS:
@@ -210,23 +211,27 @@ async def create(tx: Tx, *, shop_id: int, title: str, titles: Mapping[str, str])
 
 
 async def change(
-    tx: Tx, *, shop_id: int, collection_id: int, title: str, titles: Mapping[str, str], is_shown: bool
+    tx: Tx, *, actor: Actor, collection_id: int, title: str, titles: Mapping[str, str], is_shown: bool
 ) -> Collection:
-    """Its address stays: links that were given out lead there.  Raises UnknownCollection, UnusableText."""
+    """Its address stays: links that were given out lead there.
+
+    Raises UnknownCollection, UnusableText, AccountNamed.
+    """
+    title, checked = _named(actor, title, titles)
     changed = await tx.run(
         """
         UPDATE collections.collection SET title = %(title)s, titles = %(titles)s, is_shown = %(is_shown)s
          WHERE shop_id = %(shop_id)s AND id = %(id)s
         """,
-        shop_id=shop_id,
+        shop_id=actor.shop_id,
         id=collection_id,
-        title=line(title, field="title", longest=255, shortest=1),
-        titles=Jsonb(_translated(titles)),
+        title=title,
+        titles=Jsonb(checked),
         is_shown=is_shown,
     )
     if not changed:
         raise UnknownCollection
-    return await _told(tx, shop_id, collection_id)
+    return await _told(tx, actor.shop_id, collection_id)
 
 
 async def delete(tx: Tx, *, shop_id: int, collection_id: int) -> None:
@@ -294,17 +299,18 @@ async def move_product(tx: Tx, *, shop_id: int, collection_id: int, product_id: 
     return await _arrange(tx, shop_id, collection_id, moved(order, product_id, way))
 
 
-def _translated(titles: Mapping[str, str]) -> dict[str, str]:
+def _named(actor: Actor, title: str, titles: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Empty translations are dropped: the title in the shop's language stands for them."""
+    title = line(title, field="title", longest=255, shortest=1)
     cleaned = {locale: line(text, field="titles", longest=255) for locale, text in titles.items()}
-    return {locale: text for locale, text in cleaned.items() if text}
+    actor.check_told(title, *cleaned.values())
+    return title, {locale: text for locale, text in cleaned.items() if text}
 
 
 async def _lock(tx: Tx, shop_id: int) -> None:
-    """Lists of collections change one after the other."""
-    await tx.run(
-        "SELECT 1 FROM collections.collection WHERE shop_id = %(shop_id)s ORDER BY id FOR UPDATE",
-        shop_id=shop_id,
+    """Lists of collections change one after the other, the first one too."""
+    await tx.value(
+        "SELECT pg_advisory_xact_lock(hashtextextended('collections', %(shop_id)s))", shop_id=shop_id
     )
 
 

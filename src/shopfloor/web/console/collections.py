@@ -1,5 +1,6 @@
 """Collections: goods put together by hand, in an order of their own."""
 
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Annotated
 
@@ -53,7 +54,7 @@ async def create(desk: Editor, title: Text = "", other_title: Text = "") -> Resp
     try:
         async with desk.work() as tx:
             made = await collections.create(
-                tx, shop_id=desk.shop.id, title=title, titles={other_language(desk): other_title}
+                tx, actor=desk.actor, title=title, titles={other_language(desk): other_title}
             )
     except Refusal as refusal:
         return await _list(desk, title, other_title, message_of(refusal, desk.language), refusal.status)
@@ -77,6 +78,20 @@ async def one(
     before: Id | None = None,
 ) -> Response:
     """Its products in their order, and, where something is looked for, what can be added."""
+    return await _one(desk, collection_id, search=search, after=after, before=before)
+
+
+async def _one(
+    desk: Desk,
+    collection_id: int,
+    *,
+    search: str = "",
+    after: int | None = None,
+    before: int | None = None,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
     async with desk.db.transaction() as tx:
         shop_id = desk.shop.id
         shown = await collections.one(tx, shop_id=shop_id, collection_id=collection_id)
@@ -108,6 +123,14 @@ async def one(
         more=len(offered) > OFFERED,
         search=search,
         other=other_language(desk),
+        values=typed
+        or {
+            "title": shown.title,
+            "other_title": shown.titles.get(other_language(desk), ""),
+            "is_shown": "yes" if shown.is_shown else "",
+        },
+        errors=errors or {},
+        status=status,
     )
 
 
@@ -115,17 +138,27 @@ async def one(
 async def change(
     desk: Editor, collection_id: Id, title: Text = "", other_title: Text = "", is_shown: Text = ""
 ) -> Response:
-    with desk.back_if_refused(f"/collections/{collection_id}"):
+    try:
         async with desk.work() as tx:
             before = await collections.one(tx, shop_id=desk.shop.id, collection_id=collection_id)
             await collections.change(
                 tx,
-                shop_id=desk.shop.id,
+                actor=desk.actor,
                 collection_id=collection_id,
                 title=title,
                 titles={**before.titles, other_language(desk): other_title},
                 is_shown=bool(is_shown),
             )
+    except Refusal as refusal:
+        typed = {"title": title, "other_title": other_title, "is_shown": is_shown}
+        field = "other_title" if refusal.facts.get("field") == "titles" else "title"
+        return await _one(
+            desk,
+            collection_id,
+            typed=typed,
+            errors={field: message_of(refusal, desk.language)},
+            status=refusal.status,
+        )
     return desk.back(f"/collections/{collection_id}", desk.say(N_("Saved.")))
 
 
@@ -144,10 +177,11 @@ async def add(desk: Editor, collection_id: Id) -> Response:
     with desk.back_if_refused(back):
         chosen = [id_of(str(value)) for value in (await desk.request.form()).getlist("product_id")]
         async with desk.work() as tx:
+            known = await collections.among(tx, collection_id=collection_id, product_ids=chosen)
             await collections.add(tx, shop_id=desk.shop.id, collection_id=collection_id, product_ids=chosen)
     if not chosen:
         return desk.back(back, desk.say(N_("Select products first.")))
-    return desk.back(back, desk.say(N_("%(n)s added."), n=len(chosen)))
+    return desk.back(back, desk.say(N_("%(n)s added."), n=len(set(chosen) - set(known))))
 
 
 @router.post("/{collection_id}/products/{product_id}/move")

@@ -127,6 +127,19 @@ async def test_what_cannot_be_used_is_refused_beside_its_field_and_nothing_chang
     assert (kept.accent, kept.email, kept.logo, kept.slogans, kept.links) == ("", "", None, {}, [])
 
 
+async def test_a_link_or_number_that_is_none_is_refused(stage: Stage) -> None:
+    await signed_in(stage)
+    for answers in (
+        {"links": "https://e.example:99999999/"},
+        {"links": "https://."},
+        {"links": "https://harbour..example/"},
+        {"phone": "...---"},
+    ):
+        answer = await stage.client.post("/console/harbour/contact", data=answers)
+        assert answer.status_code == 422, answers
+    assert ((await brand(stage)).links, (await brand(stage)).phone) == ([], "")
+
+
 async def test_only_an_owner_changes_the_face(stage: Stage) -> None:
     stage.client.cookies.set("session", await member(stage, accounts.Role.MERCHANDISER, "Mo"))
     page = await stage.client.get("/console/harbour/brand")

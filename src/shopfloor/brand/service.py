@@ -25,7 +25,9 @@ TEXTS: Final = ("about", "imprint", "terms", "privacy")
 LONGEST_TEXT: Final = 50_000
 MOST_LINKS: Final = 10
 MOST_LICENCES: Final = 12
-_PHONE: Final = re.compile(r"[0-9+()/ .-]{3,40}")
+_PHONE: Final = re.compile(r"(?=(?:\D*\d){3})[0-9+()/ .-]{3,40}")
+# A name of a host as people write one: two parts at least, none of them empty.
+_HOST: Final = re.compile(r"[^.\s]+(?:\.[^.\s]+)+")
 
 
 class BadLink(Invalid):
@@ -100,7 +102,13 @@ def checked_links(links: Sequence[str]) -> list[str]:
     for text in found:
         try:
             parts = urlsplit(text)
-            good = parts.scheme == "https" and "." in (parts.hostname or "") and parts.username is None
+            good = (
+                parts.scheme == "https"
+                and _HOST.fullmatch(parts.hostname or "") is not None
+                and parts.username is None
+                # Reading it refuses one that is none.
+                and parts.port != 0
+            )
         except ValueError:
             good = False
         if not good or len(text) > 300 or not text.isprintable() or " " in text:

@@ -226,6 +226,9 @@ async def test_a_show_from_start_to_end(client: httpx.AsyncClient, stage: Stage)
     assert 'name="price" value="61.00"' in (await client.get(studio)).text
     wanted = {"offer_id": str(before.id), "price": "61.00", "units": "2", "seconds": "60"}
     asked = await client.post(f"{studio}/flash", data=wanted | {"price": "6.10"})
+    # What can't be is refused without a question.
+    for never in ({"price": "99999"}, {"price": "6.10", "seconds": "0"}):
+        assert (await client.post(f"{studio}/flash", data=wanted | never)).status_code == 303
     assert (asked.status_code, "6.10" in asked.text) == (409, True)
     assert 'action="/console/harbour/shows/1/studio/flash/stop"' not in (await client.get(studio)).text
     assert (await client.post(f"{studio}/flash", data=wanted)).status_code == 303

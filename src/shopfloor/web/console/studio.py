@@ -395,7 +395,6 @@ async def flash(
             for variant in variants:
                 old = Money(offer.line(variant.id).price_minor, offer.currency)
                 leaps.check(variant.id, variant_label(desk, variant), old, minor)
-            desk.ask(leaps)
             await live.start_flash(
                 tx,
                 shop_id=desk.shop.id,
@@ -407,6 +406,8 @@ async def flash(
                 by=desk.actor.person_id,
                 confirmed=True,
             )
+            # Asked last: what would be refused is refused without a question, and a question takes all of it back.
+            desk.ask(leaps)
     return _back(desk, show_id, desk.say(N_("The flash sale is on. It ends by itself.")))
 
 

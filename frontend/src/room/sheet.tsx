@@ -31,22 +31,22 @@ export function Sheet({ title, say, close, children }: Props) {
       class="sheet"
       ref={dialog}
       aria-label={title}
+      // The browser says that a dialog is closed a moment later: by then the same sheet may have been asked for again.
+      onCancel={(event) => {
+        event.preventDefault();
+        close();
+      }}
       onClose={() => {
         if (!leaving.current) close();
       }}
       onClick={(event) => {
-        if (event.target === event.currentTarget) event.currentTarget.close();
+        if (event.target === event.currentTarget) close();
       }}
     >
       <div class="sheet-body">
         <header>
           <h2>{title}</h2>
-          <button
-            type="button"
-            class="button plain round"
-            aria-label={say("close")}
-            onClick={() => dialog.current?.close()}
-          >
+          <button type="button" class="button plain round" aria-label={say("close")} onClick={close}>
             <Icon name="cross" />
           </button>
         </header>

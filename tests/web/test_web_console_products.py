@@ -3,6 +3,7 @@
 import html
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import unquote
 from zipfile import ZipFile
 
 import httpx
@@ -395,3 +396,31 @@ async def test_many_pictures_are_added_at_once_and_what_cannot_be_used_is_named(
     assert "1 image added." in partly.text
     assert "notes.txt: " in partly.text
     assert "Choose at most 20 images at a time." in too_many.text
+
+    again = await client.post(path, files=[*several[:2], ("picture", ("5.png", png(70, 40), "image/png"))])
+    said = unquote(again.cookies["flash"]) if "flash" in again.cookies else (await client.get(path[:-9])).text
+    assert "1 image added. 2 images were there already." in said
+
+
+async def test_a_product_has_at_most_a_hundred_pictures(client: httpx.AsyncClient, stage: Stage) -> None:
+    path = f"{HERE}/{stage.shirt.id}/pictures"
+    first = ("picture", ("first.png", png(30, 40), "image/png"))
+    await client.post(path, files=[first])
+    async with stage.db.transaction() as tx:
+        for n in range(99):
+            await catalog.add_picture(
+                tx,
+                shop_id=stage.shop.id,
+                product_id=stage.shirt.id,
+                picture=catalog.ProcessedPicture(f"{n:064x}", 1, 1, {}),
+            )
+    one_more = await client.post(path, files=[("picture", ("more.png", png(31, 40), "image/png"))])
+    known = await client.post(path, files=[first], data={"alt": "The front"})
+    async with stage.db.transaction() as tx:
+        kept = await catalog.pictures(tx, shop_id=stage.shop.id, product_ids=[stage.shirt.id])
+
+    assert one_more.status_code == 422
+    assert "A product can have at most 100 images." in one_more.text
+    assert known.status_code == 303
+    assert len(kept) == 100
+    assert kept[0].alt == "The front"

@@ -6,7 +6,10 @@ from tests.web.conftest import Stage
 from tests.web.test_web_brand import signed_in
 from tests.web.test_web_console_terms import member
 
-from shopfloor import accounts, inventory
+from shopfloor import accounts, catalog, inventory
+
+GRID = "/console/harbour/stock/grid"
+UNDO = f"{GRID}/undo"
 
 
 async def shelf(stage: Stage) -> dict[tuple[int, int], int]:
@@ -50,10 +53,79 @@ async def test_many_cells_are_saved_at_once_and_undone(stage: Stage) -> None:
     assert await shelf(stage) == {(m, first): 1, (large, second): 7, (oat, first): 4}
     after = (await stage.client.get(saved.headers["location"])).text
     assert "3 cells saved." in after
-    [undo] = re.findall(r'name="changes" value="([^"]+)"', after)
+    [undo] = re.findall(r'name="made" value="([^"]+)"', after)
 
-    await stage.client.post("/console/harbour/stock/grid/undo", data={"changes": undo})
+    await stage.client.post(UNDO, data={"made": undo})
     assert await shelf(stage) == {(m, first): 3}
+    again = await stage.client.post(UNDO, data={"made": undo}, follow_redirects=True)
+    assert "This can&#39;t be undone" in again.text
+    assert await shelf(stage) == {(m, first): 3}
+
+
+async def test_what_is_undone_is_what_was_saved_whatever_the_form_says(stage: Stage) -> None:
+    m = stage.variants[0].id
+    await signed_in(stage)
+    before = await shelf(stage)
+    [(_, place)] = before
+    made_up = await stage.client.post(UNDO, data={"changes": f"{m}_{place}_-500000", "made": "1"})
+    saved = await stage.client.post(
+        GRID, data={f"units-{m}-{place}": "9", f"was-{m}-{place}": "3", "listed": "shirt|||"}
+    )
+    made = saved.headers["location"].partition("made=")[2]
+    # Somebody else of the shop who learns the name of a save can't undo it.
+    mine = stage.client.cookies["session"]
+    stage.client.cookies.set("session", await member(stage, accounts.Role.MERCHANDISER, "Hanna"))
+    others = await stage.client.post(UNDO, data={"made": made})
+    stage.client.cookies.set("session", mine)
+
+    assert saved.headers["location"].startswith(f"{GRID}?search=shirt&made=")
+    assert (made_up.status_code, others.status_code) == (303, 303)
+    assert await shelf(stage) == {(m, place): 9}
+    undone = await stage.client.post(UNDO, data={"made": made, "listed": "shirt|||"})
+    assert undone.headers["location"] == f"{GRID}?search=shirt"
+    assert await shelf(stage) == before
+
+
+async def test_a_cell_of_which_nobody_knows_what_was_shown_is_refused(stage: Stage) -> None:
+    m = stage.variants[0].id
+    await signed_in(stage)
+    before = await shelf(stage)
+    [(_, place)] = before
+    cell, was = f"units-{m}-{place}", f"was-{m}-{place}"
+    for sent in (
+        {cell: "9"},
+        {cell: "9", was: "three"},
+        {cell: "9", was: "-3"},
+        {cell: "9", was: ["3", "0"]},
+        {cell: ["9", "5"], was: "3"},
+        {cell: "9", was: "3", f"units-0{m}-{place}": "9", f"was-0{m}-{place}": "3"},
+    ):
+        refused = await stage.client.post(GRID, data=sent)
+        assert refused.status_code == 422
+        assert "We couldn&#39;t read this cell." in refused.text
+    assert await shelf(stage) == before
+
+
+async def test_a_refused_row_that_the_page_does_not_show_is_named_on_top(stage: Stage) -> None:
+    m, _, oat = stage.variants
+    await signed_in(stage)
+    [(_, place)] = await shelf(stage)
+    sent = {f"units-{m.id}-{place}": "many", f"was-{m.id}-{place}": "3", "listed": "nothing|||"}
+    hidden = await stage.client.post(GRID, data=sent)
+    full = await stage.client.post(
+        GRID, data={f"units-{oat.id}-{place}": "1000000", f"was-{oat.id}-{place}": "0"}
+    )
+    over = await stage.client.post(GRID, data={f"units-{oat.id}-{place}": "1", f"was-{oat.id}-{place}": "0"})
+    async with stage.db.transaction() as tx:
+        await catalog.update_variant(tx, shop_id=stage.shop.id, variant_id=m.id, archived=True)
+    gone = await stage.client.post(GRID, data={f"units-{m.id}-{place}": "9", f"was-{m.id}-{place}": "3"})
+
+    assert hidden.status_code == 422
+    assert "Shirt · Indigo · M: " in hidden.text
+    assert (full.status_code, over.status_code) == (303, 409)
+    assert "A location holds at most 1,000,000 units of a variant." in over.text
+    assert gone.status_code == 404
+    assert "Shirt · Indigo · M was archived. Nothing was saved." in gone.text
 
 
 async def test_what_is_saved_is_the_difference_so_units_sold_meanwhile_stay_sold(stage: Stage) -> None:

@@ -25,6 +25,7 @@ from shopfloor.catalog.models import (
     PriceUnreadable,
     Product,
     Status,
+    TooManyPictures,
     Variant,
     format_price,
     parse_price,
@@ -684,7 +685,7 @@ async def set_price(variant_id: Id, body: PriceIn, actor: Editor, db: Db) -> lis
 @router.post(
     "/{product_id}/pictures",
     status_code=201,
-    responses=refusals(*_SHARED, NotAPicture, PictureTooLarge),
+    responses=refusals(*_SHARED, NotAPicture, PictureTooLarge, TooManyPictures),
     openapi_extra=FILE_AS_BODY,
 )
 async def add_picture(

@@ -19,6 +19,7 @@ from shopfloor.kernel.values import MAX_MINOR, Money
 MAX_OPTIONS: Final = 3
 MAX_VARIANTS: Final = 200
 MAX_TAGS: Final = 250
+MOST_PICTURES: Final = 100
 MAX_GRAMS: Final = 100_000_000
 MAX_PARTS: Final = 10
 MAX_PER_PART: Final = 999
@@ -281,6 +282,12 @@ class TooManyVariants(Invalid):
     """A product has at most 200 variants."""
 
     code = "catalog.too_many_variants"
+
+
+class TooManyPictures(Invalid):
+    """A product has at most 100 images."""
+
+    code = "catalog.too_many_pictures"
 
 
 class TooManyTags(Invalid):

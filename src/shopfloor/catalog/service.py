@@ -14,6 +14,7 @@ from shopfloor.catalog.models import (
     LONGEST_DESCRIPTION,
     MAX_TAGS,
     MAX_VARIANTS,
+    MOST_PICTURES,
     BadBundle,
     BadOptions,
     Bundle,
@@ -30,6 +31,7 @@ from shopfloor.catalog.models import (
     PricePast,
     Product,
     Status,
+    TooManyPictures,
     TooManyTags,
     TooManyVariants,
     UnknownPicture,
@@ -549,9 +551,12 @@ async def add_picture(
 ) -> Picture:
     """Show a picture, whose files are stored already, with a product; last unless it is there or has a `position`.
 
-    Raises UnknownProduct.
+    Raises UnknownProduct or TooManyPictures.
     """
     owner = await _locked_product(tx, shop_id, product_id)
+    there = {each.sha256 for each in await pictures(tx, shop_id=shop_id, product_ids=[product_id])}
+    if len(there) >= MOST_PICTURES and picture.sha256 not in there:
+        raise TooManyPictures(most=MOST_PICTURES)
     await picture_queries.insert_picture_once(
         tx,
         shop_id=shop_id,

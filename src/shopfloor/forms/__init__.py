@@ -79,6 +79,14 @@ async def kept_secret(tx: Tx, *, key: bytes, person_id: int, session_token: str)
         return None
 
 
+async def forget_secret(tx: Tx, *, key: bytes) -> bool:
+    """Whether there was one: of those who forget it at once, one is told so."""
+    return (
+        await tx.run("DELETE FROM accounts.form_answer WHERE key = %(key)s AND sealed IS NOT NULL", key=key)
+        == 1
+    )
+
+
 async def forget_secrets(tx: Tx) -> int:
     return await tx.run(
         """

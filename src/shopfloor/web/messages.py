@@ -165,6 +165,7 @@ MESSAGES: Final = {
     "catalog.sheet_unreadable.twice": N_("The file has the column %(column)s twice. Remove one."),
     "catalog.sheet_unreadable.zip": N_("A ZIP file needs exactly one CSV in it. Save an Excel workbook as CSV UTF-8."),
     "catalog.stock_not_taken": N_("Stock was left out: choose the location it's at."),
+    "catalog.too_many_pictures": N_("A product can have at most 100 images."),
     "catalog.too_many_tags": N_("A product can have at most 250 tags."),
     "catalog.too_many_variants": N_("A product can have at most 200 variants."),
     "catalog.unknown_picture": N_("Image not found."),
@@ -203,9 +204,11 @@ MESSAGES: Final = {
     "intake.full": N_("A lot of people are buying right now. Try again; it stays one purchase."),
     "intake.unknown": N_("We don't know the outcome yet. Try again; it stays one purchase."),
     # forms
+    "form.cannot_undo": N_("This can't be undone: it was undone already, or the 10 minutes for it are over. Nothing was changed."),
     "form.not_a_choice": N_("Choose one of the options."),
     "form.not_a_date": N_("Enter a date such as 2026-12-03."),
     "form.not_a_name": N_("Enter a name."),
+    "form.shelf_too_full": N_("A location holds at most 1,000,000 units of a variant. Nothing was changed."),
     "form.too_many_fields": N_("This form has more than %(most)s fields, too many to save at once. Nothing was saved. Go back and save it in parts."),
     # live
     "live.bad_flash": N_("A flash sale needs a price below the present one, at least one unit, and 10 seconds to one hour."),

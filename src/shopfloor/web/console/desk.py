@@ -104,7 +104,8 @@ class Desk:
                 secret=json.dumps([self.actor.shop_id, dict(secrets)]),
             )
         base, mark, place = path.partition("#")
-        return RedirectResponse(f"{self.address}{base}?made={name}{mark}{place}", status_code=303)
+        joined = "&" if "?" in base else "?"
+        return RedirectResponse(f"{self.address}{base}{joined}made={name}{mark}{place}", status_code=303)
 
     async def revealed(self) -> dict[str, str]:
         """The secrets that the address of this page leads to; none when it leads to none, or no longer."""
@@ -112,12 +113,20 @@ class Desk:
         if not name:
             return {}
         async with self.db.transaction() as tx:
-            kept = await forms.kept_secret(
-                tx,
-                key=digest("secret", name),
-                person_id=self.actor.person_id,
-                session_token=self.request.cookies.get(SESSION_COOKIE, ""),
-            )
+            return await self._kept(tx, name)
+
+    async def take(self, tx: Tx, name: str) -> dict[str, str]:
+        """What is kept under this name, once: it is gone with this transaction.  Nothing when there is none."""
+        kept = await self._kept(tx, name)
+        return kept if kept and await forms.forget_secret(tx, key=digest("secret", name)) else {}
+
+    async def _kept(self, tx: Tx, name: str) -> dict[str, str]:
+        kept = await forms.kept_secret(
+            tx,
+            key=digest("secret", name),
+            person_id=self.actor.person_id,
+            session_token=self.request.cookies.get(SESSION_COOKIE, ""),
+        )
         try:
             shop_id, secrets = json.loads(kept or "[0, {}]")
         except ValueError:

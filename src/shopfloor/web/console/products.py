@@ -54,6 +54,7 @@ _FIELD_OF_CODE: Final = {
     "catalog.not_a_picture": "picture",
     "catalog.options_taken": "values1",
     "catalog.picture_too_large": "picture",
+    "catalog.too_many_pictures": "picture",
     "catalog.too_many_tags": "tags",
     "catalog.too_many_variants": "values1",
     "amount.ambiguous": "price",
@@ -579,7 +580,7 @@ async def save_parts(desk: Editor, product_id: Id, variant_id: Annotated[Id, For
 
 
 # How many pictures one form may bring.
-MOST_PICTURES: Final = 20
+MOST_AT_ONCE: Final = 20
 
 
 @router.post("/{product_id}/pictures")
@@ -592,18 +593,27 @@ async def add_pictures(
     # A form without a file says so like one with a file that is no picture.
     chosen: list[UploadFile | None] = [each for each in picture or () if each.filename or each.size] or [None]
     wrong: list[str] = []
-    added = 0
-    if len(chosen) > MOST_PICTURES:
-        wrong.append(desk.say(N_("Choose at most %(n)s images at a time."), n=MOST_PICTURES))
+    added = known_already = 0
+    if len(chosen) > MOST_AT_ONCE:
+        wrong.append(desk.say(N_("Choose at most %(n)s images at a time."), n=MOST_AT_ONCE))
         chosen = []
     try:
         async with desk.work() as tx:
             await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
+            there = await catalog.pictures(tx, shop_id=desk.shop.id, product_ids=[product_id])
+        known = {each.sha256 for each in there}
+        described = alt if len(chosen) == 1 else ""
         for each in chosen:
             try:
                 made = await catalog.receive_picture(
                     upload_parts(each), services_of(desk.request).given.pictures_dir
                 )
+                # One that is there keeps its description unless there is a new one.
+                if made.sha256 not in known or described:
+                    async with desk.work() as tx:
+                        await catalog.add_picture(
+                            tx, shop_id=desk.shop.id, product_id=product_id, picture=made, alt=described
+                        )
             except Refusal as refusal:
                 if _FIELD_OF_CODE.get(refusal.code) != "picture":
                     raise
@@ -611,25 +621,29 @@ async def add_pictures(
                 name = "" if each is None else cleaned(each.filename or "", one_line=True)
                 wrong.append(f"{name}: {why}" if len(chosen) > 1 else why)
                 continue
-            async with desk.work() as tx:
-                await catalog.add_picture(
-                    tx,
-                    shop_id=desk.shop.id,
-                    product_id=product_id,
-                    picture=made,
-                    alt=alt if len(chosen) == 1 else "",
-                )
-            added += 1
+            if made.sha256 in known:
+                known_already += 1
+            else:
+                added += 1
+            known.add(made.sha256)
     except Refusal as refusal:
         errors = {_FIELD_OF_CODE.get(refusal.code, "alt"): message_of(refusal, desk.language)}
         return await _page(desk, product_id, typed={"alt": alt}, errors=errors, status=refusal.status)
-    said = desk.language.words.ngettext("%(num)s image added.", "%(num)s images added.", added) % {
-        "num": added
-    }
+    words = desk.language.words
+    said: list[str] = []
+    if added:
+        said.append(words.ngettext("%(num)s image added.", "%(num)s images added.", added) % {"num": added})
+    if known_already:
+        said.append(
+            words.ngettext(
+                "%(num)s image was there already.", "%(num)s images were there already.", known_already
+            )
+            % {"num": known_already}
+        )
     if wrong:
-        errors = {"picture": " ".join([*([said] if added else []), *wrong])}
+        errors = {"picture": " ".join([*said, *wrong])}
         return await _page(desk, product_id, typed={"alt": alt}, errors=errors, status=422)
-    return desk.back(f"/products/{product_id}#pictures", said)
+    return desk.back(f"/products/{product_id}#pictures", " ".join(said))
 
 
 @router.post("/{product_id}/pictures/{picture_id}/remove")

@@ -1,8 +1,11 @@
 """Stock as one grid: what is on the shelf of each variant at each place, typed and saved at once.
 
 What is saved is the difference between what was shown and what was typed: units that were sold meanwhile stay sold.
+What was saved is kept here for whoever saved it, so that an undo names the save and never says itself what to change.
 """
 
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Annotated, Final
@@ -15,10 +18,10 @@ from shopfloor import catalog, inventory
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.errors import Conflict, Refusal
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
-from shopfloor.kernel.values import MAX_QUANTITY
+from shopfloor.kernel.values import MAX_QUANTITY, whole_number
 from shopfloor.web.console.desk import Desk
 from shopfloor.web.console.form_values import id_of
 from shopfloor.web.console.stock import Editor, Viewer
@@ -38,6 +41,18 @@ WHY: Final[Mapping[str, tuple[str, str]]] = {
     "received": ("received", "received"),
     "damaged": ("damaged", "damaged"),
 }
+
+
+class CannotUndo(Conflict):
+    """This save was undone already, is too long ago, or isn't yours: nothing was changed."""
+
+    code = "form.cannot_undo"
+
+
+class ShelfTooFull(Conflict):
+    """A location holds at most 1,000,000 units of a variant: nothing was changed."""
+
+    code = "form.shelf_too_full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +134,11 @@ async def _page(
         if len(locations) > MOST_COLUMNS:
             shown = [each for each in locations if each.id == part.place] or locations[:1]
         rows = await _rows(tx, desk.shop.id, page.items)
+        cells = {f"units-{row.variant.id}-{each.id}" for row in rows for each in shown}
+        marked = {name: why for name, why in (errors or {}).items() if name in cells}
+        strays = {name: why for name, why in (errors or {}).items() if name not in cells}
+        if strays:
+            marked[""] = await _on_top(desk, tx, strays)
     return desk.page(
         "stock_grid.html",
         active="stock",
@@ -129,11 +149,36 @@ async def _page(
         search=part.search,
         listed=part.listed,
         typed=typed or {},
-        errors=errors or {},
-        undo=undo.get("undo", ""),
-        undo_cells=len(_read(undo.get("undo", ""))),
+        errors=marked,
+        undo=desk.request.query_params["made"] if "undo" in undo else "",
+        undo_cells=len(_read(undo.get("undo", "[]"))),
         status=status,
     )
+
+
+async def _on_top(desk: Desk, tx: Tx, strays: Mapping[str, str]) -> str:
+    """What is wrong in cells that this page does not show, with the name of what they are of."""
+    ids = {name: id_of(name.split("-")[1]) for name in strays if name.count("-") > 1}
+    variants = {
+        each.id: each
+        for each in await catalog.variants(tx, shop_id=desk.shop.id, ids=sorted(set(ids.values())))
+    }
+    products = await catalog.products_by_id(
+        tx, shop_id=desk.shop.id, ids=[each.product_id for each in variants.values()]
+    )
+    told: list[str] = []
+    for name, why in strays.items():
+        variant = variants.get(ids.get(name, 0))
+        if variant is None:
+            told.append(why)
+            continue
+        options = [each for each in variant.options if each != "Default Title"]
+        title = " · ".join([products[variant.product_id].title, *options])
+        if variant.is_archived:
+            told.append(desk.say(N_("%(variant)s was archived. Nothing was saved."), variant=title))
+        else:
+            told.append(f"{title}: {why}")
+    return " ".join(dict.fromkeys(told))
 
 
 async def _rows(tx: Tx, shop_id: int, products: Sequence[catalog.Product]) -> list[Row]:
@@ -175,17 +220,28 @@ async def save(desk: Editor, why: Text = "counted", listed: Text = "") -> Respon
     errors: dict[str, str] = {}
     changes: list[Change] = []
     more, fewer = WHY.get(why, WHY["counted"])
+    sent = Counter(name for name, _ in desk.sent.fields)
+    taken: set[tuple[int, int]] = set()
     for name, text in desk.sent.fields:
         if not name.startswith("units-"):
             continue
         _, _, cell = name.partition("-")
         variant, _, location = cell.partition("-")
-        was = id_of(typed.get(f"was-{cell}", "0"))
+        place = (id_of(variant), id_of(location))
+        was = whole_number(typed.get(f"was-{cell}", ""))
+        if was is None or sent[name] != 1 or sent[f"was-{cell}"] != 1 or place in taken:
+            errors[name] = desk.say(
+                N_("We couldn't read this cell. It shows the current stock: enter it again.")
+            )
+            typed.pop(name, None)
+            typed.pop(f"was-{cell}", None)
+            continue
+        taken.add(place)
         try:
             by = desk.quantity(text, least=0, most=MAX_QUANTITY) - was
             if by:
                 inventory.check_sign(by, more if by > 0 else fewer)
-                changes.append(Change(id_of(variant), id_of(location), by))
+                changes.append(Change(*place, by))
         except Refusal as refusal:
             errors[name] = message_of(refusal, desk.language)
     if errors:
@@ -204,30 +260,34 @@ async def save(desk: Editor, why: Text = "counted", listed: Text = "") -> Respon
         )
     if not changes:
         return desk.back(f"/stock/grid{part.query}", desk.say(N_("Nothing was changed.")))
-    undo = ".".join(f"{each.variant_id}_{each.location_id}_{each.by}" for each in changes)
+    undo = json.dumps([(each.variant_id, each.location_id, each.by) for each in changes])
     return await desk.reveal(f"/stock/grid{part.query}", {"undo": undo})
 
 
 @router.post("/undo")
-async def undo(desk: Editor, changes: Annotated[str, Form(max_length=20_000)] = "") -> Response:
-    """What the last save did, the other way round.  Refused as a whole where units are gone by now."""
-    turned = [Change(each.variant_id, each.location_id, -each.by) for each in _read(changes)]
-    with desk.back_if_refused("/stock/grid"):
+async def undo(desk: Editor, made: Text = "", listed: Text = "") -> Response:
+    """What this save did, the other way round, once.  Refused as a whole where units are gone by now."""
+    path = f"/stock/grid{_listed(listed).query}"
+    with desk.back_if_refused(path):
         async with desk.work() as tx:
+            kept = await desk.take(tx, made)
+            if "undo" not in kept:
+                raise CannotUndo
+            turned = [Change(each.variant_id, each.location_id, -each.by) for each in _read(kept["undo"])]
             await _apply(tx, desk.shop.id, turned, "found", "lost")
-    return desk.back("/stock/grid", desk.say(N_("Undone: stock is as it was before.")))
+    return desk.back(path, desk.say(N_("Undone: stock is as it was before.")))
 
 
 async def _apply(tx: Tx, shop_id: int, changes: Sequence[Change], more: str, fewer: str) -> None:
     """In one order whoever saves, so that two who save at once wait for each other."""
     ids = sorted({each.variant_id for each in changes})
-    known = {each.id for each in await catalog.variants(tx, shop_id=shop_id, ids=ids)}
+    known = {each.id for each in await catalog.variants(tx, shop_id=shop_id, ids=ids) if not each.is_archived}
     bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=ids)
     for each in sorted(changes, key=attrgetter("variant_id", "location_id")):
         if each.variant_id not in known or each.variant_id in bundles:
             raise catalog.UnknownVariant(variant_id=each.variant_id)
         if each.by > 0 and more == "received":
-            await inventory.receive(
+            level = await inventory.receive(
                 tx,
                 shop_id=shop_id,
                 location_id=each.location_id,
@@ -236,7 +296,7 @@ async def _apply(tx: Tx, shop_id: int, changes: Sequence[Change], more: str, few
                 reason=more,
             )
         else:
-            await inventory.adjust(
+            level = await inventory.adjust(
                 tx,
                 shop_id=shop_id,
                 location_id=each.location_id,
@@ -244,6 +304,8 @@ async def _apply(tx: Tx, shop_id: int, changes: Sequence[Change], more: str, few
                 by=each.by,
                 reason=more if each.by > 0 else fewer,
             )
+        if each.by > 0 and level.quantity > MAX_QUANTITY:
+            raise ShelfTooFull(variant_id=each.variant_id, most=MAX_QUANTITY)
 
 
 def _cell(refusal: Refusal, changes: Sequence[Change]) -> str:
@@ -255,15 +317,8 @@ def _cell(refusal: Refusal, changes: Sequence[Change]) -> str:
 
 
 def _read(text: str) -> list[Change]:
-    """Changes as they are kept for undoing; what is none is left out."""
-    found: list[Change] = []
-    for part in text.split("."):
-        variant, _, rest = part.partition("_")
-        location, _, by = rest.partition("_")
-        units = -id_of(by[1:]) if by.startswith("-") else id_of(by)
-        if id_of(variant) and id_of(location) and 0 < abs(units) <= MAX_QUANTITY:
-            found.append(Change(id_of(variant), id_of(location), units))
-    return found
+    """Changes as `save` kept them."""
+    return [Change(variant_id, location_id, by) for variant_id, location_id, by in json.loads(text)]
 
 
 def _listed(text: str) -> Part:

@@ -11,7 +11,10 @@ import pytest
 from tests.app.running import PATIENCE
 from tests.conftest import NewDatabase
 
+import shopfloor
+
 ROOT = Path(__file__).parents[2]
+SOURCE = Path(shopfloor.__file__).parent
 HOPS = ROOT / "tools" / "hops.py"
 DOCUMENT = ROOT / "docs" / "architecture.md"
 
@@ -143,6 +146,16 @@ def test_a_purchase_comes_back_to_a_module_four_times_at_most(
 ) -> None:
     assert purchases[name]["visits"] == visits
     assert len(visits) - len(set(visits)) <= 4
+
+
+def test_a_purchase_meets_no_file_above_five_hundred_lines(purchases: dict[str, dict[str, Any]]) -> None:
+    passed = {hop.partition(":")[0] for phase in purchases.values() for hop in phase["hops"]}
+    lengths = {
+        place: len(SOURCE.joinpath(*place.split(", ")).read_text().splitlines()) for place in sorted(passed)
+    }
+
+    assert lengths.keys() >= {"stock, intake.py", "orders, placing.py", "web, checkout.py"}
+    assert {place: lines for place, lines in lengths.items() if lines > 500} == {}
 
 
 def test_the_document_draws_the_way_as_it_is() -> None:

@@ -181,31 +181,3 @@ def test_a_front_door_shows_nothing_that_nobody_comes_for(module: str) -> None:
 )
 def test_names_are_counted_however_they_are_reached(code: str, names: set[tuple[str, str]]) -> None:
     assert set(names_in(ast.parse(code), own="live")) == names
-
-
-ON_THE_PATH = [
-    *sorted((SOURCE / "purchases").glob("*.py")),
-    *(
-        SOURCE / "stock" / f"{name}.py"
-        for name in (
-            "intake",
-            "speculation",
-            "reserving",
-            "decision",
-            "batch",
-            "batch_sql",
-            "holds",
-        )
-    ),
-    *(SOURCE / "inventory" / f"{name}.py" for name in ("ledger", "queries")),
-    *(SOURCE / "rooms" / f"{name}.py" for name in ("socket", "gateway", "wire")),
-    *(
-        SOURCE / "orders" / f"{name}.py"
-        for name in ("checkout", "checkout_snapshot", "placing", "lifecycle", "charges", "queries")
-    ),
-]
-
-
-@pytest.mark.parametrize("file", ON_THE_PATH, ids=lambda file: str(file.relative_to(SOURCE)))
-def test_a_purchase_meets_no_file_above_five_hundred_lines(file: Path) -> None:
-    assert len(file.read_text().splitlines()) <= 500

@@ -70,7 +70,7 @@ CUT = {
     "console/unpaid.py: live.shows(limit=ENDED)": WHOLE,
     "console/unpaid.py: paging.cut(limit=PAGE)": "Its pages are turned.",
     "console/webhooks.py: webhooks.EVENTS[:8]": "What a form begins with; all are offered.",
-    "customers.py: mine[:5]": LINKED,
+    "customer_account.py: bought[:5]": LINKED,
     "regions.py: connection.headers.get('accept-language', '')[:500]": "A text.",
     "returning.py: kept[:returns.MOST_PICTURES]": "The form says how many pictures it takes.",
     "shared_pages.py: hashlib.sha256(found[0]).hexdigest()[:32]": "A text.",

@@ -17,7 +17,7 @@ from shopfloor.accounts.models import PERMISSIONS
 from shopfloor.kernel import phones
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import new_id
-from shopfloor.notifications import Kind, NewNotice, Notice, State, service, sms, sms_sending
+from shopfloor.notifications import Kind, NewNotice, Notice, State, service, sms, sms_reports, sms_sending
 from shopfloor.notifications.models import Channel, UnknownPlaceholder
 from shopfloor.notifications.sms_models import MOST_TO_NUMBER, Size, long, short, size_of
 from shopfloor.notifications.sms_sending import MOST_TRIES, Texter
@@ -207,8 +207,8 @@ async def test_an_order_is_told_by_sms_where_its_buyer_asked_and_nowhere_else(
     assert (by_channel["sms"], kept.id in by_channel["mail"]) == ([kept.id], False)
     assert [each.id for each in searched] == [kept.id]
     async with market.db.transaction() as tx:
-        assert await sms.path_of(tx, code=short(new_id())) is None
-        found = await sms.path_of(tx, code=short(kept.id))
+        assert await sms_reports.path_of(tx, code=short(new_id())) is None
+        found = await sms_reports.path_of(tx, code=short(kept.id))
         key = await tx.value("SELECT key FROM orders.v_told WHERE id = %(id)s", id=order_id)
     assert found == (market.shop_id, f"/orders/{order_id}?key={key}")
 
@@ -493,7 +493,7 @@ async def test_a_report_that_comes_twice_and_late_says_what_it_said(
     async def report(said: Any) -> int | None:
         body = said if isinstance(said, str) else json.dumps(said)
         async with market.db.transaction() as tx:
-            return await sms.note_reports(tx, key=found.report_key, body=body)
+            return await sms_reports.note_reports(tx, key=found.report_key, body=body)
 
     arrived = {"msg": by_ours[str(made[0])], "state": "DELIVRD"}
     assert await report(arrived) == 1
@@ -511,7 +511,7 @@ async def test_a_report_that_comes_twice_and_late_says_what_it_said(
     ):
         assert await report(odd) == 0
     async with market.db.transaction() as tx:
-        assert await sms.note_reports(tx, key="x" * 43, body=json.dumps(arrived)) is None
+        assert await sms_reports.note_reports(tx, key="x" * 43, body=json.dumps(arrived)) is None
     states = {each.id: each.delivery for each in await notices(market)}
     assert [states[each] for each in made] == ["delivered", "delivered", ""]
 

@@ -5,6 +5,7 @@ consists of variants that are no bundles, and what it consisted of stays on reco
 """
 
 from shopfloor.catalog.archive import ArchiveUnreadable
+from shopfloor.catalog.bundling import bundles, bundles_by_id, set_parts
 from shopfloor.catalog.dialect import MAX_CSV_BYTES, SheetTooLarge, SheetUnreadable
 from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.catalog.events import BundleChanged, PriceChanged, ProductChanged
@@ -45,22 +46,18 @@ from shopfloor.catalog.models import (
 from shopfloor.catalog.pages import product_pages
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge, ProcessedPicture
 from shopfloor.catalog.plain import plain_text
+from shopfloor.catalog.price_history import prices, set_price
 from shopfloor.catalog.references import lowest_lately, reference_days, reference_prices
 from shopfloor.catalog.removal import delete_product, delete_variants
 from shopfloor.catalog.service import (
     add_picture,
     add_variant,
-    bundles,
-    bundles_by_id,
     create_product,
     pictures,
-    prices,
     product,
     products,
     products_by_id,
     remove_picture,
-    set_parts,
-    set_price,
     update_product,
     update_variant,
     variants,

@@ -7,7 +7,7 @@ from typing import IO, ClassVar, Final
 
 from shopfloor import accounts
 from shopfloor.accounts import Actor
-from shopfloor.catalog import import_queries, queries, service
+from shopfloor.catalog import import_queries, price_history, queries, service
 from shopfloor.catalog.archive import Archive
 from shopfloor.catalog.dialect import charset_of
 from shopfloor.catalog.models import (
@@ -339,7 +339,7 @@ async def _change_variant(tx: Tx, shop_id: int, before: Variant, draft: VariantD
             compare_at_minor=draft.compare_at_minor,
         )
     if draft.price_minor is not None and draft.price_minor != before.price_minor:
-        await service.set_price(
+        await price_history.set_price(
             tx,
             shop_id=shop_id,
             variant_id=before.id,

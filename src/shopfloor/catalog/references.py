@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shopfloor import accounts, pricing
-from shopfloor.catalog import queries, reference_queries
+from shopfloor.catalog import price_queries, reference_queries
 from shopfloor.catalog.models import ListPriceUnsourced, Variant
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
@@ -56,7 +56,7 @@ async def reference_prices(tx: Tx, *, shop_id: int, variants: Sequence[Variant])
     ids = [variant.id for variant in variants]
     lowest = {
         row.variant_id: Money(row.minor, row.currency)
-        for row in await queries.lowest_before_present(tx, shop_id=shop_id, variant_ids=ids, days=days)
+        for row in await price_queries.lowest_before_present(tx, shop_id=shop_id, variant_ids=ids, days=days)
     }
     asked = [variant.id for variant in variants if variant.id not in lowest and variant.compare_at_minor]
     sources = await reference_queries.sources(tx, shop_id=shop_id, variant_ids=asked) if asked else {}
@@ -75,7 +75,7 @@ async def reference_prices(tx: Tx, *, shop_id: int, variants: Sequence[Variant])
 
 async def lowest_lately(tx: Tx, *, shop_id: int, variant_ids: Sequence[int], days: int) -> dict[int, Money]:
     """By variant, the lowest price it had in the shop at any moment of the last `days`, the present one included."""
-    rows = await queries.lowest_lately(tx, shop_id=shop_id, variant_ids=variant_ids, days=days)
+    rows = await price_queries.lowest_lately(tx, shop_id=shop_id, variant_ids=variant_ids, days=days)
     return {row.variant_id: Money(row.minor, row.currency) for row in rows}
 
 

@@ -4,31 +4,23 @@ import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 from shopfloor import accounts
-from shopfloor.catalog import bundle_queries, picture_queries, queries, references, searching, tax_classes
-from shopfloor.catalog.events import BundleChanged, BundledUnits, PriceChanged, ProductChanged
+from shopfloor.catalog import picture_queries, price_queries, queries, references, searching, tax_classes
+from shopfloor.catalog.events import PriceChanged, ProductChanged
 from shopfloor.catalog.models import (
     LONGEST_DESCRIPTION,
     MAX_TAGS,
     MAX_VARIANTS,
     MOST_PICTURES,
-    BadBundle,
     BadOptions,
-    Bundle,
-    BundlePart,
     HandleTaken,
     Kind,
     LastVariant,
-    NestedBundle,
-    NewPart,
     NewVariant,
     OptionsTaken,
     Picture,
-    Price,
-    PricePast,
     Product,
     Status,
     TooManyPictures,
@@ -45,16 +37,13 @@ from shopfloor.catalog.models import (
     checked_option_names,
     checked_option_texts,
     checked_options,
-    checked_parts,
     checked_translations,
 )
 from shopfloor.catalog.pictures import ProcessedPicture
 from shopfloor.catalog.plain import plain_text, plain_texts
 from shopfloor.kernel import outbox, paging
-from shopfloor.kernel.amounts import check_leap
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.text import handle_from, line, patterns_of, prose
-from shopfloor.kernel.values import Money
 
 MOST_AT_ONCE: Final = 500
 # Characters of markup that are read in well under a millisecond.
@@ -342,7 +331,7 @@ async def _insert_variant(tx: Tx, owner: Product, currency: str, variant: NewVar
     )
     if variant_id is None:
         raise OptionsTaken(options=options)
-    valid_from = await queries.insert_price(tx, variant_id=variant_id, minor=minor, at=None, reason="")
+    valid_from = await price_queries.insert_price(tx, variant_id=variant_id, minor=minor, at=None, reason="")
     assert valid_from is not None, "now has not passed"
     await outbox.record(
         tx, PriceChanged(owner.shop_id, owner.id, variant_id, minor, None, currency, valid_from, "")
@@ -421,120 +410,7 @@ async def variants(
 # Bundles
 
 
-async def set_parts(tx: Tx, *, shop_id: int, variant_id: int, parts: Sequence[NewPart]) -> Bundle | None:
-    """From now on one `variant_id` consists of these units; of none: it is no longer a bundle.
-
-    Purchases made before keep what they were made from.  Nothing is recorded when nothing changes.
-    Raises UnknownVariant, BadBundle, or NestedBundle: a part is a bundle, or the variant a part of one.
-    """
-    if parts and variant_id in {part.variant_id for part in checked_parts(parts)}:
-        raise BadBundle("A bundle is no part of itself.", variant_id=variant_id)
-    part_ids = [part.variant_id for part in parts]
-    if await queries.lock_variants(tx, shop_id=shop_id, ids=[variant_id, *part_ids]) != 1 + len(parts):
-        raise UnknownVariant
-    before = (await bundles(tx, shop_id=shop_id, variant_ids=[variant_id])).get(variant_id)
-    wanted = [(part.variant_id, part.quantity) for part in parts]
-    if wanted == ([] if before is None else [(part.variant_id, part.quantity) for part in before.parts]):
-        return before
-    if parts:
-        nested = sorted(await bundles(tx, shop_id=shop_id, variant_ids=part_ids))
-        if nested:
-            raise NestedBundle(variant_id=nested[0])
-        if await bundles(tx, shop_id=shop_id, part_ids=[variant_id]):
-            raise NestedBundle("The variant is a part of another bundle.", variant_id=variant_id)
-    await bundle_queries.end_bundle(tx, variant_id=variant_id)
-    bundle_id = None
-    if parts:
-        bundle_id = await bundle_queries.insert_bundle(tx, shop_id=shop_id, variant_id=variant_id)
-        await bundle_queries.insert_parts(
-            tx,
-            shop_id=shop_id,
-            bundle_id=bundle_id,
-            variant_ids=part_ids,
-            quantities=[part.quantity for part in parts],
-        )
-    product_id = (await queries.variant_in_force(tx, variant_id=variant_id)).product_id
-    units = [BundledUnits(part.variant_id, part.quantity) for part in parts]
-    await outbox.record(tx, BundleChanged(shop_id, product_id, variant_id, bundle_id, units))
-    return (await bundles(tx, shop_id=shop_id, variant_ids=[variant_id])).get(variant_id)
-
-
-async def bundles(
-    tx: Tx, *, shop_id: int, variant_ids: Sequence[int] = (), part_ids: Sequence[int] = ()
-) -> dict[int, Bundle]:
-    """By variant, what those of `variant_ids` that are bundles consist of now; and the bundles that have one of
-    `part_ids` in them.
-    """
-    parts = await bundle_queries.bundle_parts(tx, shop_id=shop_id, variant_ids=variant_ids, part_ids=part_ids)
-    return {bundle.variant_id: bundle for bundle in _whole(parts)}
-
-
-async def bundles_by_id(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> dict[int, Bundle]:
-    """Compositions by their id, also those that others have taken the place of."""
-    parts = await bundle_queries.bundle_parts(tx, shop_id=shop_id, bundle_ids=ids)
-    return {bundle.id: bundle for bundle in _whole(parts)}
-
-
-def _whole(parts: Sequence[BundlePart]) -> list[Bundle]:
-    found: dict[int, list[BundlePart]] = {}
-    for part in parts:
-        found.setdefault(part.bundle_id, []).append(part)
-    return [Bundle(bundle_id, group[0].bundle_variant_id, tuple(group)) for bundle_id, group in found.items()]
-
-
 # Prices
-
-
-async def set_price(
-    tx: Tx,
-    *,
-    shop_id: int,
-    variant_id: int,
-    amount: int,
-    at: datetime | None = None,
-    reason: str = "",
-    confirmed: bool = False,
-) -> Money:
-    """From `at` (from now) on, the variant costs `amount` minor units of its currency.
-
-    Nothing is recorded when that is the price in force and no time is given.
-    Raises UnknownVariant, PriceNegative, PriceTooLarge, PricePast for a time that has passed, or PriceLeap for a move
-    by more than a factor of three that is not `confirmed`.
-    """
-    minor = checked_minor(amount)
-    reason = line(reason, field="reason", longest=200)
-    if not await queries.lock_variant(tx, shop_id=shop_id, variant_id=variant_id):
-        raise UnknownVariant
-    before = await queries.variant_in_force(tx, variant_id=variant_id)
-    money = Money(minor, before.currency)
-    if at is None and before.price_minor == minor:
-        return money
-    check_leap(before.price_minor, minor, before.currency, confirmed=confirmed)
-    valid_from = await queries.insert_price(tx, variant_id=variant_id, minor=minor, at=at, reason=reason)
-    if valid_from is None:
-        raise PricePast
-    await outbox.record(
-        tx,
-        PriceChanged(
-            shop_id=shop_id,
-            product_id=before.product_id,
-            variant_id=variant_id,
-            price_minor=minor,
-            before_minor=before.price_minor,
-            currency=before.currency,
-            valid_from=valid_from,
-            reason=reason,
-        ),
-    )
-    return money
-
-
-async def prices(tx: Tx, *, shop_id: int, variant_id: int) -> list[Price]:
-    """The whole history, oldest first, with what is set for later.  Raises UnknownVariant."""
-    found = await queries.prices(tx, shop_id=shop_id, variant_id=variant_id)
-    if not found:
-        raise UnknownVariant
-    return found
 
 
 # Pictures

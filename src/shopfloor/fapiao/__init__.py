@@ -7,6 +7,23 @@ after it was issued gets a red request by itself; nothing of this stands in the 
 from shopfloor.fapiao import heard, sheet
 from shopfloor.fapiao.audit import audit
 from shopfloor.fapiao.events import FapiaoRecorded
+from shopfloor.fapiao.looking import (
+    code,
+    content,
+    contents,
+    counts,
+    file_name,
+    forget_buyers,
+    get,
+    is_in_china,
+    is_offered,
+    listing,
+    of_order,
+    of_paper,
+    order_of_code,
+    set_settings,
+    settings,
+)
 from shopfloor.fapiao.models import (
     LARGE_BODIES,
     BadDate,
@@ -21,31 +38,7 @@ from shopfloor.fapiao.models import (
     Why,
     shown_code,
 )
-from shopfloor.fapiao.service import (
-    add_files,
-    ask,
-    code,
-    content,
-    contents,
-    counts,
-    file_name,
-    follow,
-    forget_buyers,
-    get,
-    is_in_china,
-    is_offered,
-    issue,
-    issue_red,
-    listing,
-    of_order,
-    of_paper,
-    order_of_code,
-    reissue,
-    set_settings,
-    settings,
-    tidied,
-    withdraw,
-)
+from shopfloor.fapiao.service import add_files, ask, follow, issue, issue_red, reissue, tidied, withdraw
 
 __all__ = [
     "LARGE_BODIES",

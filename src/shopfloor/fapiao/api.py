@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from shopfloor import orders
 from shopfloor.accounts import Actor, Permission
 from shopfloor.auth.api import allowed
-from shopfloor.fapiao import models, service, sheet
+from shopfloor.fapiao import looking, models, service, sheet
 from shopfloor.fapiao.models import State, TitleKind, Via, Wanted, Why
 from shopfloor.kernel import paging
 from shopfloor.kernel.errors import Refusal
@@ -106,7 +106,7 @@ async def requests(
     """Newest first.  The header `Link` leads to the next page, which starts `after` an id."""
     async with db.transaction() as tx:
         found = await paging.page(
-            partial(service.listing, tx, shop_id=actor.shop_id, state=state, search=search),
+            partial(looking.listing, tx, shop_id=actor.shop_id, state=state, search=search),
             after=after,
             before=before,
             limit=limit,
@@ -118,13 +118,13 @@ async def requests(
 @router.get("/fapiao/settings")
 async def settings(actor: Viewer, db: Db) -> models.Settings:
     async with db.transaction() as tx:
-        return await service.settings(tx, shop_id=actor.shop_id)
+        return await looking.settings(tx, shop_id=actor.shop_id)
 
 
 @router.put("/fapiao/settings", responses=refusals(models.BadGoodsCode, UnusableText))
 async def set_settings(body: SettingsIn, actor: MoneyManager, db: Db) -> models.Settings:
     async with db.transaction() as tx:
-        return await service.set_settings(
+        return await looking.set_settings(
             tx, shop_id=actor.shop_id, wanted=models.Settings(body.offered, body.goods_name, body.goods_code)
         )
 
@@ -153,7 +153,7 @@ def _row(row: int, refusal: Refusal) -> RowRefused:
 @router.get("/fapiao/{fapiao_id:uuid}", responses=refusals(models.NotRequested))
 async def one(fapiao_id: UUID, actor: Viewer, db: Db) -> models.Request:
     async with db.transaction() as tx:
-        return await service.get(tx, shop_id=actor.shop_id, request_id=fapiao_id)
+        return await looking.get(tx, shop_id=actor.shop_id, request_id=fapiao_id)
 
 
 @router.post(
@@ -218,7 +218,7 @@ async def reissue(
 async def decline(fapiao_id: UUID, body: DeclineIn, actor: MoneyManager, db: Db) -> models.Request:
     """None is issued; the buyer reads why."""
     async with db.transaction() as tx:
-        found = await service.get(tx, shop_id=actor.shop_id, request_id=fapiao_id)
+        found = await looking.get(tx, shop_id=actor.shop_id, request_id=fapiao_id)
         return await service.withdraw(
             tx, shop_id=actor.shop_id, order_id=found.order_id, why=Why.DECLINED, answer=body.answer
         )
@@ -259,8 +259,8 @@ async def add_file(request: Request, paper_id: UUID, actor: MoneyManager, db: Db
 async def file(file_id: UUID, actor: Viewer, db: Db) -> Response:
     """As it was sent, byte by byte."""
     async with db.transaction() as tx:
-        found = await service.content(tx, shop_id=actor.shop_id, file_id=file_id)
-    name = service.file_name(found)
+        found = await looking.content(tx, shop_id=actor.shop_id, file_id=file_id)
+    name = looking.file_name(found)
     return File(found.content, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
@@ -268,7 +268,7 @@ async def file(file_id: UUID, actor: Viewer, db: Db) -> Response:
 async def of_order(order_id: UUID, actor: Viewer, db: Db) -> models.Request:
     async with db.transaction() as tx:
         await orders.order(tx, shop_id=actor.shop_id, order_id=order_id)
-        found = await service.of_order(tx, shop_id=actor.shop_id, order_id=order_id)
+        found = await looking.of_order(tx, shop_id=actor.shop_id, order_id=order_id)
     if found is None:
         raise models.NotRequested(order_id=str(order_id))
     return found

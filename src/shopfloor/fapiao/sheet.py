@@ -15,7 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shopfloor import accounts, orders, pricing
-from shopfloor.fapiao import queries, service
+from shopfloor.fapiao import looking, queries, service
 from shopfloor.fapiao.models import (
     MAX_SHEET_BYTES,
     MOST_ROWS,
@@ -60,7 +60,7 @@ async def written_out(db: Database, *, shop_id: int, state: str | None = None) -
     before, after = sheets.MARK + sheets.written([HEADER]), None
     while True:
         async with db.transaction() as tx:
-            found = await service.listing(tx, shop_id=shop_id, state=state, after=after, limit=AT_ONCE)
+            found = await looking.listing(tx, shop_id=shop_id, state=state, after=after, limit=AT_ONCE)
             rows = await _rows(tx, shop_id, found)
         yield (before + sheets.written(rows)).encode()
         if len(found) < AT_ONCE:
@@ -70,7 +70,7 @@ async def written_out(db: Database, *, shop_id: int, state: str | None = None) -
 
 async def _rows(tx: Tx, shop_id: int, found: Sequence[Request]) -> list[list[object]]:
     zone = ZoneInfo((await accounts.shop(tx, shop_id)).timezone)
-    known = await service.settings(tx, shop_id=shop_id)
+    known = await looking.settings(tx, shop_id=shop_id)
     rows: list[list[object]] = []
     for each in found:
         view = await orders.order(tx, shop_id=shop_id, order_id=each.order_id)
@@ -238,7 +238,7 @@ async def _take_row(tx: Tx, shop_id: int, row: InRow, known: Mapping[int, UUID],
         if row.id is None:
             raise NotRequested(row=row.row)
         request_id = await queries.request_of_paper(tx, shop_id=shop_id, paper_id=row.id)
-        before = None if request_id is None else await service.get(tx, shop_id=shop_id, request_id=request_id)
+        before = None if request_id is None else await looking.get(tx, shop_id=shop_id, request_id=request_id)
         after = await service.issue_red(
             tx, shop_id=shop_id, paper_id=row.id, number=row.number, issued_on=day, actor=actor
         )
@@ -246,7 +246,7 @@ async def _take_row(tx: Tx, shop_id: int, row: InRow, known: Mapping[int, UUID],
     request_id = row.id or known.get(row.order or 0)
     if request_id is None:
         raise NotRequested(row=row.row)
-    before = await service.get(tx, shop_id=shop_id, request_id=request_id)
+    before = await looking.get(tx, shop_id=shop_id, request_id=request_id)
     after = await service.issue(
         tx,
         shop_id=shop_id,

@@ -1,4 +1,4 @@
-"""Messages by SMS: the gateway of a shop, its words, who wants them, what a day may cost, and what gateways report."""
+"""Messages by SMS: the gateway of a shop, its words, who wants them, and what a day may cost."""
 
 import json
 import secrets
@@ -23,6 +23,7 @@ from shopfloor.notifications import (
     service,
     settings_queries,
     sms_queries,
+    sms_reports,
     told_queries,
 )
 from shopfloor.notifications.models import (
@@ -49,9 +50,7 @@ from shopfloor.notifications.sms_models import (
     check_body,
     headers_of,
     listed,
-    long,
     origin_of,
-    reports_of,
     short,
     size_of,
     too_long,
@@ -422,42 +421,6 @@ def is_too_long(preview: Preview) -> bool:
     return too_long([preview.text])
 
 
-# Links and reports
-
-
-async def path_of(tx: Tx, *, code: str) -> tuple[int, str] | None:
-    """The shop, and the page below it, that a short link stands for; None for none."""
-    notice_id = long(code)
-    found = None if notice_id is None else await sms_queries.linked(tx, notice_id=notice_id)
-    if found is None:
-        return None
-    if found.key is not None:
-        return found.shop_id, f"/orders/{found.order_id}?key={found.key}"
-    if found.kind == Kind.PLACE_OFFERED and found.hold_id:
-        return found.shop_id, f"/checkout/{found.hold_id}"
-    return None
-
-
-async def note_reports(tx: Tx, *, key: str, body: str) -> int | None:
-    """What a gateway says became of messages.  How many it changed; None where nobody has this address."""
-    found = await sms_queries.gateway_of_reports(tx, key=key)
-    if found is None:
-        return None
-    changed = 0
-    for report in reports_of(found, body):
-        changed += await sms_queries.note_report(
-            tx, shop_id=found.shop_id, report=report, notice_id=_id(report.reference)
-        )
-    return changed
-
-
-def _id(reference: str) -> UUID | None:
-    try:
-        return UUID(reference)
-    except ValueError:
-        return None
-
-
 # Forgetting
 
 
@@ -483,11 +446,11 @@ class Sms:
     is_too_long = staticmethod(is_too_long)
     is_wanted = staticmethod(is_wanted)
     may_name = staticmethod(may_name)
-    note_reports = staticmethod(note_reports)
+    note_reports = staticmethod(sms_reports.note_reports)
     number = staticmethod(number)
     offers = staticmethod(offers)
     ours = staticmethod(ours)
-    path_of = staticmethod(path_of)
+    path_of = staticmethod(sms_reports.path_of)
     preview = staticmethod(preview)
     remove = staticmethod(remove)
     save = staticmethod(save)

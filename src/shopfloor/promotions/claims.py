@@ -16,7 +16,7 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal, TooMany
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
-from shopfloor.promotions import queries
+from shopfloor.promotions import queries, use_queries
 from shopfloor.promotions.events import CouponsClaimed
 from shopfloor.promotions.models import Discount, Method, State
 from shopfloor.promotions.refusals import AllClaimed, NotClaimable, UnknownDiscount
@@ -51,7 +51,7 @@ async def coupon(tx: Tx, *, shop_id: int, slug: str, buyer: UUID | None) -> Coup
     found = await queries.by_slug(tx, shop_id=shop_id, slug=slug[:100])
     if found is None or found.method is not Method.COUPON:
         raise UnknownDiscount(slug=slug[:100])
-    mine = None if buyer is None else await queries.claim_of(tx, discount_id=found.id, buyer=buyer)
+    mine = None if buyer is None else await use_queries.claim_of(tx, discount_id=found.id, buyer=buyer)
     return CouponPage(
         found, found.state(now()), mine is not None, mine is not None and mine.used_by is not None
     )
@@ -64,19 +64,19 @@ async def claim(
 
     Raises UnknownDiscount.
     """
-    counts = await queries.lock_claims(tx, discount_id=discount_id)
+    counts = await use_queries.lock_claims(tx, discount_id=discount_id)
     found = await queries.discount(tx, shop_id=shop_id, discount_id=discount_id)
     if counts is None or found is None or found.method is not Method.COUPON:
         raise UnknownDiscount(discount_id=discount_id)
     wanted = list(dict.fromkeys(buyers))
-    had = await queries.claimed_by(tx, discount_id=discount_id, buyers=wanted)
+    had = await use_queries.claimed_by(tx, discount_id=discount_id, buyers=wanted)
     state = found.state(now())
     most, so_far = counts
     fresh = [buyer for buyer in wanted if buyer not in had] if state is State.ACTIVE else []
     if most is not None:
         fresh = fresh[: max(0, most - so_far)]
     if fresh:
-        await queries.insert_claims(tx, shop_id=shop_id, discount_id=discount_id, buyers=fresh)
+        await use_queries.insert_claims(tx, shop_id=shop_id, discount_id=discount_id, buyers=fresh)
         await outbox.record(tx, CouponsClaimed(shop_id, discount_id, fresh))
     has = had | set(fresh)
     why = AllClaimed if state is State.ACTIVE else NotClaimable

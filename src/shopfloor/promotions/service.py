@@ -13,7 +13,7 @@ from shopfloor import accounts, pricing
 from shopfloor.kernel import amounts, outbox, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR, now
-from shopfloor.promotions import codes, queries
+from shopfloor.promotions import codes, queries, use_queries
 from shopfloor.promotions.events import DiscountChanged
 from shopfloor.promotions.models import Code, Discount, Method, State, Use
 from shopfloor.promotions.refusals import (
@@ -205,7 +205,7 @@ async def remove(tx: Tx, *, shop_id: int, discount_id: int) -> None:
     """Raises UnknownDiscount, and DiscountInUse once it was used or claimed."""
     await queries.lock(tx, shop_id=shop_id)
     await discount(tx, shop_id=shop_id, discount_id=discount_id)
-    await queries.lock_allowances(tx, shop_id=shop_id, ids=[discount_id])
+    await use_queries.lock_allowances(tx, shop_id=shop_id, ids=[discount_id])
     if await queries.has_history(tx, discount_id=discount_id):
         raise DiscountInUse(discount_id=discount_id)
     await queries.drop_codes(tx, shop_id=shop_id, discount_id=discount_id)
@@ -293,6 +293,6 @@ async def uses(
     limit: int = 50,
 ) -> list[Use]:
     """The newest orders that used it, a page of them."""
-    return await queries.uses(
+    return await use_queries.uses(
         tx, shop_id=shop_id, discount_id=discount_id, after=after, before=before, limit=limit
     )

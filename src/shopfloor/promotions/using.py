@@ -11,7 +11,7 @@ from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.promotions import queries
+from shopfloor.promotions import queries, use_queries
 from shopfloor.promotions.codes import key
 from shopfloor.promotions.models import Candidates, Discount, Method, Offered, State, Taken, Why
 from shopfloor.promotions.refusals import DiscountGone
@@ -149,10 +149,10 @@ async def take(tx: Tx, wanted: Sequence[Use], *, shop_id: int) -> list[DiscountG
     ids = sorted({each.discount_id for use in wanted for each in use.taken})
     if not ids:
         return [None for _ in wanted]
-    found = await queries.lock_allowances(tx, shop_id=shop_id, ids=ids)
+    found = await use_queries.lock_allowances(tx, shop_id=shop_id, ids=ids)
     keys = sorted({each.key for use in wanted for each in use.taken if each.key is not None})
     # Nobody else uses a code or a coupon of these discounts meanwhile: their allowances are locked.
-    left = await queries.uses_left(tx, shop_id=shop_id, keys=keys) if keys else {}
+    left = await use_queries.uses_left(tx, shop_id=shop_id, keys=keys) if keys else {}
     claims: set[tuple[UUID, int]] = set()
     granted: list[Use] = []
     answers: list[DiscountGone | None] = []
@@ -184,15 +184,15 @@ async def take(tx: Tx, wanted: Sequence[Use], *, shop_id: int) -> list[DiscountG
         spent[each.discount_id] = (uses + 1, minor + each.amount_minor)
         if each.key is not None:
             used[each.key] = used.get(each.key, 0) + 1
-    if used and await queries.use_codes(tx, shop_id=shop_id, uses=used) < len(used):
+    if used and await use_queries.use_codes(tx, shop_id=shop_id, uses=used) < len(used):
         raise DiscountGone(codes=sorted(used))
     coupons = [(use, each) for use, each in taken if found[each.discount_id].method == Method.COUPON]
-    if coupons and await queries.use_claims(
+    if coupons and await use_queries.use_claims(
         tx, claims=[(each.discount_id, use.buyer, use.order_id) for use, each in coupons]
     ) < len(coupons):
         raise DiscountGone(discount_ids=sorted({each.discount_id for _, each in coupons}))
-    await queries.add_uses(tx, spent=spent)
-    await queries.insert_uses(
+    await use_queries.add_uses(tx, spent=spent)
+    await use_queries.insert_uses(
         tx,
         shop_id=shop_id,
         rows=[
@@ -212,7 +212,7 @@ async def take(tx: Tx, wanted: Sequence[Use], *, shop_id: int) -> list[DiscountG
 async def _may_take(
     tx: Tx,
     use: Use,
-    found: Mapping[int, queries.Allowance],
+    found: Mapping[int, use_queries.Allowance],
     left: Mapping[str, int | None],
     claims: Collection[tuple[UUID, int]],
 ) -> None:
@@ -234,7 +234,7 @@ async def _may_take(
         raise DiscountGone(codes=gone)
 
 
-def _check(allowance: queries.Allowance, amount_minor: int, *, before: int, used: int) -> None:
+def _check(allowance: use_queries.Allowance, amount_minor: int, *, before: int, used: int) -> None:
     gone = (
         (allowance.most_uses is not None and allowance.uses >= allowance.most_uses)
         or (
@@ -252,11 +252,11 @@ async def of_order(tx: Tx, *, shop_id: int, order_id: UUID) -> Candidates:
     """The discounts that an order has, as they are set now and as if it had not used them yet."""
     used = {
         each.discount_id: each
-        for each in await queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=False)
+        for each in await use_queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=False)
     }
     if not used:
         return Candidates([], {})
-    written = await queries.written(
+    written = await use_queries.written(
         tx, shop_id=shop_id, keys=[each.code_key for each in used.values() if each.code_key is not None]
     )
     return Candidates(
@@ -277,12 +277,12 @@ async def take_instead(tx: Tx, *, shop_id: int, order_id: UUID, taken: Sequence[
 
     Raises DiscountGone where more of a budget would be used than is left.
     """
-    used = await queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=False)
+    used = await use_queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=False)
     amounts = {each.discount_id: each.amount_minor for each in taken}
     changed = [each for each in used if amounts.get(each.discount_id, 0) != each.amount_minor]
     if not changed:
         return
-    found = await queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in changed])
+    found = await use_queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in changed])
     for each in changed:
         allowance, amount = found[each.discount_id], amounts.get(each.discount_id, 0)
         more = amount - each.amount_minor
@@ -295,25 +295,25 @@ async def take_instead(tx: Tx, *, shop_id: int, order_id: UUID, taken: Sequence[
     gone = [each.discount_id for each in changed if not amounts.get(each.discount_id)]
     kept = {each.discount_id: amounts[each.discount_id] for each in changed if each.discount_id not in gone}
     if gone:
-        await queries.drop_uses(tx, order_id=order_id, ids=gone)
+        await use_queries.drop_uses(tx, order_id=order_id, ids=gone)
     if kept:
-        await queries.change_uses(tx, order_id=order_id, amounts=kept)
+        await use_queries.change_uses(tx, order_id=order_id, amounts=kept)
 
 
 async def give_back(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
     """The order is no more: what it used of discounts may be used by others.  A second time gives nothing back."""
-    used = await queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=False)
+    used = await use_queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=False)
     if used:
-        await queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in used])
-        await queries.give_back(tx, order_id=order_id)
+        await use_queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in used])
+        await use_queries.give_back(tx, order_id=order_id)
 
 
 async def take_again(tx: Tx, *, shop_id: int, order_id: UUID) -> bool:
     """The order is back, at the price it had; False where a discount of it can no longer be had."""
-    used = await queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=True)
+    used = await use_queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=True)
     if not used:
         return True
-    found = await queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in used])
+    found = await use_queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in used])
     for each in used:
         allowance = found[each.discount_id]
         if (allowance.most_uses is not None and allowance.uses >= allowance.most_uses) or (
@@ -324,12 +324,12 @@ async def take_again(tx: Tx, *, shop_id: int, order_id: UUID) -> bool:
     keys = [each.code_key for each in used if each.code_key is not None]
     coupons = [each.discount_id for each in used if found[each.discount_id].method == Method.COUPON]
     # Nobody else uses a code or a coupon of these discounts meanwhile: their allowances are locked.
-    if keys and await queries.codes_left(tx, shop_id=shop_id, keys=keys) < len(keys):
+    if keys and await use_queries.codes_left(tx, shop_id=shop_id, keys=keys) < len(keys):
         return False
-    if coupons and await queries.claims_left(tx, ids=coupons, buyer=used[0].buyer) < len(coupons):
+    if coupons and await use_queries.claims_left(tx, ids=coupons, buyer=used[0].buyer) < len(coupons):
         return False
-    await queries.use_codes(tx, shop_id=shop_id, uses=dict.fromkeys(keys, 1))
-    await queries.use_claims(tx, claims=[(each, used[0].buyer, order_id) for each in coupons])
-    await queries.add_uses(tx, spent={each.discount_id: (1, each.amount_minor) for each in used})
-    await queries.count_again(tx, order_id=order_id)
+    await use_queries.use_codes(tx, shop_id=shop_id, uses=dict.fromkeys(keys, 1))
+    await use_queries.use_claims(tx, claims=[(each, used[0].buyer, order_id) for each in coupons])
+    await use_queries.add_uses(tx, spent={each.discount_id: (1, each.amount_minor) for each in used})
+    await use_queries.count_again(tx, order_id=order_id)
     return True

@@ -1,38 +1,31 @@
-"""From a hold to an order: the checkout, the receipt, the waitlist."""
+"""From a hold to an order: the page of a checkout, and the form it sends."""
 
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import Form, Query, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from shopfloor import (
     accounts,
     catalog,
     customers,
-    documents,
     fapiao,
-    fulfilment,
-    invoicing,
     notifications,
     orders,
     payment_providers,
     payments,
-    policies,
     promotions,
-    purchases,
-    returns,
 )
 from shopfloor.accounts import Shop
 from shopfloor.kernel import chinese_divisions
-from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.errors import Conflict, Refusal
-from shopfloor.kernel.http import Db, public_link
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.http import Db
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
@@ -43,16 +36,14 @@ from shopfloor.shoppers.api import Shopper
 from shopfloor.web import cart as carts
 from shopfloor.web import fapiao as fapiaos
 from shopfloor.web import paying
-from shopfloor.web.customers import pastes_addresses, token_of
+from shopfloor.web.customer_account import pastes_addresses
+from shopfloor.web.customers import token_of
 from shopfloor.web.languages import N_, Language, language_of, speak
-from shopfloor.web.papers import pdf
-from shopfloor.web.parts import EXCEPTED, Texts, option_words, texts_now, texts_sold
+from shopfloor.web.parts import EXCEPTED, Texts, texts_now
 from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries
-from shopfloor.web.replays import shots_of_page
 from shopfloor.web.sms import WANTED
 from shopfloor.web.templating import flash, money_text, render
-from shopfloor.web.waitlist import MOST_HOLDS, in_basket, in_line, kept_for, settled
 
 router = Router(include_in_schema=False)
 
@@ -144,7 +135,7 @@ async def checkout(
     )  # fmt: skip
 
 
-async def _elsewhere(tx: Tx, request: Request, shop: Shop, shopper: UUID) -> list[UUID]:
+async def elsewhere(tx: Tx, request: Request, shop: Shop, shopper: UUID) -> list[UUID]:
     """The reader's other browsers, where they are signed in: one basket, one parcel."""
     return await customers.signing_in.others(tx, shop_id=shop.id, token=token_of(request), shopper=shopper)
 
@@ -211,7 +202,7 @@ async def send_checkout(
     """Order the `lines` that the page showed; with `look` only show what it costs to send it there.  The same form again leads to the same order."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        others = await _elsewhere(tx, request, found, shopper)
+        others = await elsewhere(tx, request, found, shopper)
         asks_fapiao = await fapiao.is_offered(tx, shop_id=found.id)
     language = language_of(request, found.locale)
     way = Delivery.PICK_UP if delivery.startswith("pick_up") else Delivery.SHIP
@@ -232,7 +223,7 @@ async def send_checkout(
     codes = promotions.apart(code) if code.strip() else []
     also = _purchases(lines, but=hold_id)
     guard = services_of(request).find(promotions.CodeGuard) if codes else None
-    network = _network_of(request)
+    network = network_of(request)
     address = orders.Address(street, city, postcode, region, country)
     refused: Refusal | None = None
     try:
@@ -391,7 +382,7 @@ def _code_notes(begun: orders.Checkout, chosen: str, language: Language) -> list
     return notes
 
 
-def _network_of(request: Request) -> int | None:
+def network_of(request: Request) -> int | None:
     networks = services_of(request).networks
     return None if networks is None or request.client is None else networks.key(request.client.host)
 
@@ -495,312 +486,3 @@ def _not_returned(begun: orders.Checkout, texts: Texts, language: Language) -> l
         f"{texts.title(items[int(product_id)])}: {language.words.gettext(EXCEPTED[why])}"
         for product_id, why in begun.promised.exceptions.items()
     ]
-
-
-@router.get("/s/{shop}/orders/{order_id}")
-@public
-async def receipt(
-    request: Request, shop: str, order_id: UUID, shopper: Shopper, db: Db, key: Key = None
-) -> Response:
-    async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
-        view = await orders.order_for_shopper(
-            tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key
-        )
-        policy = await policies.shop_terms(tx, shop_id=found.id)
-        parcels = await fulfilment.of_order(tx, shop_id=found.id, order_id=order_id)
-        papers = await documents.of_subject(tx, shop_id=found.id, subject_id=order_id)
-        seller = await documents.seller(tx, shop_id=found.id)
-        online = await paying.payable(tx, request, view)
-        offer = await returns.offer(tx, view)
-        exchanges = await returns.exchanges.of_returns(tx, shop_id=found.id, returns=offer.returns)
-        send_to = await returns.send_to(tx, shop_id=found.id)
-        asked_fapiao = await fapiao.of_order(tx, shop_id=found.id, order_id=order_id)
-        offers_fapiao = await fapiao.is_offered(tx, shop_id=found.id)
-        offers_sms = await notifications.Sms.offers(tx, shop_id=found.id)
-        by_sms = await notifications.Sms.is_wanted(tx, shop_id=found.id, order_id=order_id)
-        shots = await shots_of_page(tx, found, view.page)
-    order = view.order
-    return render(
-        request,
-        "shop/order.html",
-        shop=found,
-        view=view,
-        shown=orders.shown(view.lines, view.bundles),
-        order=order,
-        policy=policy,
-        shots=shots,
-        parcels=[each for each in parcels if each.state is not fulfilment.State.CANCELLED],
-        lines_by_id={line.id: line for line in view.lines},
-        papers=papers,
-        offer=offer,
-        exchanges=exchanges,
-        send_to=send_to,
-        fapiao_request=asked_fapiao,
-        may_fapiao=offers_fapiao
-        and order.cancelled_at is None
-        and order.refund_granted_minor < order.total_minor,
-        offers_sms=offers_sms and bool(order.contact_phone),
-        by_sms=by_sms,
-        may_invoice=seller.is_complete
-        and view.due is None
-        and not order.authorised_minor
-        and order.status != orders.Status.CANCELLED,
-        money=lambda minor: Money(minor, order.currency),
-        steps=steps_of(view),
-        texts=texts_sold(view.page, language_of(request, found.locale)),
-        link=str(public_link(request, f"/s/{found.slug}/orders/{order.id}?key={order.key}")),
-        key=key,
-        own=order.buyer == shopper,
-        online=paying.choices(online, language_of(request, found.locale), other=False),
-        paying_now=order.provider != "manual",
-        by_hand=[way.name for way in paying.by_hand(view)],
-        events=[("page_view", {"shop_id": found.id, "order_id": str(order.id)})],
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """`state`: done, now or later."""
-
-    words: str
-    state: str
-
-
-# Each step as it is said when it is done, and before.
-PLACED: Final = (N_("Ordered"), N_("Ordered"))
-PAID: Final = (N_("Paid"), N_("Payment"))
-AUTHORISED: Final = (N_("Authorised"), N_("Payment"))
-SENT: Final = (N_("Sent"), N_("Sending"))
-FETCHED: Final = (N_("Picked up"), N_("Pickup"))
-ARRIVED: Final = (N_("Received"), N_("Receiving"))
-DEPOSIT: Final = (N_("Deposit paid"), N_("Deposit"))
-READY: Final = (N_("Ready"), N_("Preparing"))
-REST: Final = (N_("Balance paid"), N_("Pay the balance"))
-
-
-def steps_of(view: orders.OrderView) -> list[Step]:
-    """Where an order stands, as steps; none for a cancelled one."""
-    order = view.order
-    if order.status == orders.Status.CANCELLED:
-        return []
-    paid = order.charged_minor >= order.total_minor
-    authorised = view.order.authorised_minor > 0 and view.due is None
-    sent = order.shipped_at is not None
-    later = any(line.ready_on is not None for line in view.lines)
-    if later and order.method != "cash":
-        last = (FETCHED, sent) if order.delivery == Delivery.PICK_UP else (SENT, sent)
-        ready = (READY, not view.awaits_goods)
-        if order.first_minor == order.total_minor:
-            course = [(PLACED, True), (PAID, paid), ready, last]
-        else:
-            deposit = (DEPOSIT, order.charged_minor >= order.first_minor)
-            course = [(PLACED, True), deposit, ready, (REST, paid), last]
-    elif order.method == "cash":
-        course = [(PLACED, True), (FETCHED, sent), (PAID, paid)]
-    elif order.delivery == Delivery.PICK_UP:
-        course = [(PLACED, True), (PAID, paid), (FETCHED, sent)]
-    else:
-        course = [(PLACED, True), (PAID, paid), (SENT, sent), (ARRIVED, order.delivered_at is not None)]
-    if authorised:
-        course = [(AUTHORISED, True) if words == PAID else (words, is_done) for words, is_done in course]
-    following = next((i for i, (_, is_done) in enumerate(course) if not is_done), len(course))
-    return [
-        Step(words[0], "done") if is_done else Step(words[1], "now" if i == following else "later")
-        for i, (words, is_done) in enumerate(course)
-    ]
-
-
-@router.post("/s/{shop}/orders/{order_id}/papers")
-@public
-async def ask_paper(
-    request: Request,
-    shop: str,
-    order_id: UUID,
-    shopper: Shopper,
-    db: Db,
-    key: Key = None,
-    kind: Annotated[str, Form(max_length=20)] = "receipt",
-) -> Response:
-    """A receipt of what was paid, or the invoice; its file comes in a moment."""
-    async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
-        await orders.order_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
-    words = language_of(request, found.locale).words
-    query = f"?key={key}" if key else ""
-    response = RedirectResponse(f"/s/{found.slug}/orders/{order_id}{query}#papers", status_code=303)
-    try:
-        async with db.transaction() as tx:
-            if kind == "invoice":
-                await invoicing.invoice(tx, shop_id=found.id, order_id=order_id)
-            else:
-                await invoicing.receipt(
-                    tx, shop_id=found.id, order_id=order_id, site=str(public_link(request, "")).rstrip("/")
-                )
-    except Refusal as refusal:
-        flash(response, "bad", message_of(refusal, language_of(request, found.locale)))
-        return response
-    flash(response, "good", words.gettext(N_("Your document is being made. Reload this page in a moment.")))
-    return response
-
-
-@router.get("/s/{shop}/orders/{order_id}/papers/{document_id}")
-@public
-async def paper(
-    shop: str, order_id: UUID, document_id: UUID, shopper: Shopper, db: Db, key: Key = None
-) -> Response:
-    """To whoever may open the order."""
-    async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
-        await orders.order_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
-        file = await documents.file(tx, shop_id=found.id, document_id=document_id, subject_id=order_id)
-    return pdf(file.name, file.content)
-
-
-@router.post("/s/{shop}/orders/{order_id}/cancel")
-@public
-async def cancel(
-    request: Request, shop: str, order_id: UUID, shopper: Shopper, db: Db, key: Key = None
-) -> Response:
-    words = speak(request)
-    async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
-        await orders.cancel_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
-    query = "" if key is None else f"?key={key}"
-    response = RedirectResponse(f"/s/{found.slug}/orders/{order_id}{query}", status_code=303)
-    flash(response, "good", words.gettext("The order is cancelled."))
-    return response
-
-
-@router.post("/s/{shop}/orders/{order_id}/delay")
-@public
-async def answer_delay(
-    request: Request,
-    shop: str,
-    order_id: UUID,
-    shopper: Shopper,
-    db: Db,
-    answer: Annotated[Literal["accept", "cancel"], Form()],
-    key: Key = None,
-) -> Response:
-    """The goods come later than promised: take the new date, or cancel with everything back."""
-    words = speak(request)
-    query = "" if key is None else f"?key={key}"
-    async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
-    response = RedirectResponse(f"/s/{found.slug}/orders/{order_id}{query}", status_code=303)
-    try:
-        async with db.transaction() as tx:
-            await orders.answer_delay(
-                tx, shop_id=found.id, order_id=order_id, accept=answer == "accept", shopper=shopper, key=key
-            )
-    except Conflict as refusal:
-        # A second tap, or another device: the page shows what became of it.
-        flash(response, "wait", message_of(refusal, language_of(request, found.locale)))
-        return response
-    done = N_("You accepted the new date.") if answer == "accept" else N_("The order is cancelled.")
-    flash(response, "good", words.gettext(done))
-    return response
-
-
-@router.post("/s/{shop}/waitlist")
-@public
-async def join_waitlist(
-    request: Request,
-    shop: str,
-    shopper: Shopper,
-    db: Db,
-    variant_id: Annotated[Id, Form(ge=1, lt=2**63)],
-    offer_id: Annotated[int | None, Form(ge=1, lt=2**63)] = None,
-    quantity: Annotated[int, Form(ge=1, le=999)] = 1,
-) -> Response:
-    """Stand in line; standing there already is the same place.  JSON for a script, else on to the places."""
-    if getattr(request.state, "new_shopper", None) is not None:
-        # Units would be reserved for a browser that may refuse the cookie by which it could claim them.
-        again = purchases.asked_again(request.url.path, request.url.query)
-        if again is None:
-            raise purchases.CookieNeeded
-        return RedirectResponse(again, status_code=307)
-    async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
-        place = await purchases.join(
-            tx,
-            shop_id=found.id,
-            variant_id=variant_id,
-            buyer=shopper,
-            quantity=quantity,
-            offer_id=offer_id,
-            network=_network_of(request),
-        )
-    url = f"/s/{found.slug}/waitlist"
-    if "application/json" in request.headers.get("accept", ""):
-        body: dict[str, Any] = {
-            "id": str(place.id),
-            "position": place.position,
-            "state": str(place.state),
-            "url": url,
-        }
-        return JSONResponse(body)
-    return RedirectResponse(url, status_code=303)
-
-
-@router.get("/s/{shop}/waitlist")
-@public
-async def waitlist(
-    request: Request,
-    shop: str,
-    shopper: Shopper,
-    db: Db,
-    holds: Annotated[str, Query(max_length=MOST_HOLDS * 74, pattern="^[0-9a-f,-]*$")] = "",
-    show: Id | None = None,
-) -> Response:
-    """The places, which move while the page is open; for a script as JSON, with what became of its `holds`, and what is
-    reserved in a `show`.
-    """
-    async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
-        if "application/json" in request.headers.get("accept", ""):
-            told = await in_line(tx, found, shopper, language_of(request, found.locale))
-            others = await _elsewhere(tx, request, found, shopper)
-            if holds:
-                told["settled"] = await settled(tx, found, shopper, holds.split(","), others)
-            if show is not None:
-                told |= await in_basket(tx, found, show, shopper, others, language_of(request, found.locale))
-            return JSONResponse(told, headers={"cache-control": "no-store"})
-        places = await purchases.places(tx, buyer=shopper, shop_id=found.id)
-        variants = {
-            variant.id: variant
-            for variant in await catalog.variants(
-                tx, shop_id=found.id, ids=[place.variant_id for place in places]
-            )
-        }
-        products = {
-            variant.product_id: await catalog.product(tx, shop_id=found.id, product_id=variant.product_id)
-            for variant in variants.values()
-        }
-        days = {place.id: await kept_for(tx, place) for place in places}
-        by_sms = await notifications.Sms.sends(tx, shop_id=found.id, kind=notifications.Kind.PLACE_OFFERED)
-    response = render(
-        request,
-        "shop/waitlist.html",
-        shop=found,
-        places=places,
-        by_sms=by_sms is not None,
-        days=days,
-        variants=variants,
-        products=products,
-        texts=texts_now(products.values(), language_of(request, found.locale)),
-        option_words=option_words,
-        server_ms=int(now().timestamp() * 1000),
-    )
-    response.headers["cache-control"] = "private, no-store"
-    return response
-
-
-@router.post("/s/{shop}/waitlist/{waiting_id}/leave")
-@public
-async def leave_waitlist(request: Request, shop: str, waiting_id: UUID, shopper: Shopper, db: Db) -> Response:
-    async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
-        await purchases.leave(tx, shop_id=found.id, waiting_id=waiting_id, buyer=shopper)
-    return RedirectResponse(f"/s/{found.slug}/waitlist", status_code=303)

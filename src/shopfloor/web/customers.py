@@ -1,23 +1,22 @@
-"""A shopper's own pages: orders of this browser, signing in with a mailed code, the account.
+"""Orders of this browser, and signing in with a mailed or texted code.
 
 The cookie of an account holds below its shop's address only, and its session in that shop only.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
 from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Form, Path, Query, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, customers, notifications, shoppers
 from shopfloor.accounts import Shop
-from shopfloor.kernel import chinese_divisions, paging, phones, secrets
+from shopfloor.kernel import paging, phones, secrets
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.errors import Conflict, Refusal
+from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, is_secure, user_agent
 from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.route_access import public
@@ -26,7 +25,6 @@ from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web import languages
-from shopfloor.web.console.account import device_words
 from shopfloor.web.languages import N_, language_of, speak
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
@@ -64,7 +62,9 @@ async def customer_of(tx: Tx, request: Request, shop: Shop, shopper: UUID) -> cu
     return await customers.signing_in.signed_in(tx, shop_id=shop.id, token=token_of(request), shopper=shopper)
 
 
-async def _mine(tx: Tx, request: Request, shop: str, shopper: UUID) -> tuple[Shop, customers.Customer]:
+async def shop_and_customer(
+    tx: Tx, request: Request, shop: str, shopper: UUID
+) -> tuple[Shop, customers.Customer]:
     """Raises UnknownShop, SignInFirst."""
     found = await accounts.shop_by_slug(tx, shop)
     return found, await customers.signing_in.must_be_signed_in(
@@ -72,14 +72,14 @@ async def _mine(tx: Tx, request: Request, shop: str, shopper: UUID) -> tuple[Sho
     )
 
 
-def _page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
+def private_page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
     """A page that nobody else sees, and that no cache keeps."""
     response = render(request, f"shop/{template}", status=status, **context)
     response.headers["cache-control"] = "private, no-store"
     return response
 
 
-def _back(path: str, request: Request, said: str | None = None, kind: str = "good") -> Response:
+def back(path: str, request: Request, said: str | None = None, kind: str = "good") -> Response:
     response = RedirectResponse(path, status_code=303)
     if said is not None:
         flash(response, kind, speak(request).gettext(said))
@@ -122,7 +122,7 @@ async def my_orders(
             limit=PAGE,
             key=attrgetter("id"),
         )
-    return _page(
+    return private_page(
         request,
         "my_orders.html",
         shop=found,
@@ -141,8 +141,8 @@ async def forget_device(request: Request, shop: str, shopper: Shopper, db: Db) -
         await customers.account.forget_browser(tx, shop_id=found.id, shopper=shopper)
         await customers.signing_in.sign_out(tx, shop_id=found.id, token=token_of(request))
     request.state.new_shopper = shoppers.issue_shopper(services_of(request).part(Keyring))
-    response = _back(f"/s/{found.slug}/orders", request, N_("This browser has forgotten your orders."))
-    _drop(response, found)
+    response = back(f"/s/{found.slug}/orders", request, N_("This browser has forgotten your orders."))
+    drop_session(response, found)
     return response
 
 
@@ -156,8 +156,8 @@ async def sign_in_page(request: Request, shop: str, shopper: Shopper, db: Db, ne
         found = await accounts.shop_by_slug(tx, shop)
         if await customer_of(tx, request, found, shopper) is not None:
             return RedirectResponse(_inside(next, found), status_code=303)
-        by_phone = await _by_phone(tx, found)
-    return _page(
+        by_phone = await takes_phones(tx, found)
+    return private_page(
         request, "account_sign_in.html", shop=found, values={}, errors={}, next=next, by_phone=by_phone
     )
 
@@ -174,7 +174,7 @@ async def ask_code(
     """Send a code to this address, or number.  The answer is the same whoever has it."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        by_phone = await _by_phone(tx, found)
+        by_phone = await takes_phones(tx, found)
     language = language_of(request, found.locale)
     try:
         async with db.transaction() as tx:
@@ -182,12 +182,12 @@ async def ask_code(
                 tx,
                 shop=found,
                 contact=email,
-                network=_network_of(request),
+                network=network_of(request),
                 locale=language.tag,
                 box=secrets.box(services_of(request).given),
             )
     except Refusal as refusal:
-        return _page(
+        return private_page(
             request,
             "account_sign_in.html",
             status=refusal.status,
@@ -199,16 +199,16 @@ async def ask_code(
         )
     query = f"?next={next}" if next and languages.own_path(next) == next and "&" not in next else ""
     response = RedirectResponse(f"/s/{found.slug}/account/code{query}", status_code=303)
-    _remember(response, request, found, asked.device)
+    remember_code(response, request, found, asked.device)
     return response
 
 
-def _network_of(request: Request) -> int | None:
+def network_of(request: Request) -> int | None:
     networks = services_of(request).networks
     return None if networks is None or request.client is None else networks.key(request.client.host)
 
 
-def _remember(response: Response, request: Request, shop: Shop, device: str) -> None:
+def remember_code(response: Response, request: Request, shop: Shop, device: str) -> None:
     """The browser waits for the code."""
     response.set_cookie(
         CODE_COOKIE,
@@ -221,13 +221,13 @@ def _remember(response: Response, request: Request, shop: Shop, device: str) -> 
     )
 
 
-async def _by_phone(tx: Tx, shop: Shop) -> bool:
+async def takes_phones(tx: Tx, shop: Shop) -> bool:
     """Whether one may sign in by a code sent to a phone."""
     kind = notifications.Kind.SIGN_IN_CODE
     return await notifications.Sms.sends(tx, shop_id=shop.id, kind=kind) is not None
 
 
-def _shown(contact: str | None) -> str | None:
+def shown_contact(contact: str | None) -> str | None:
     # A number stays on one line.
     return phones.shown(contact).replace(" ", "\u00a0") if contact and "@" not in contact else contact
 
@@ -242,12 +242,12 @@ async def _code_page(
     onward: str = "",
 ) -> Response:
     error = "" if refusal is None else message_of(refusal, language_of(request, found.locale))
-    return _page(
+    return private_page(
         request,
         "account_code.html",
         status=200 if refusal is None else refusal.status,
         shop=found,
-        email=_shown(email),
+        email=shown_contact(email),
         values={"code": code},
         errors={"code": error} if error else {},
         next=onward,
@@ -277,7 +277,7 @@ async def code_link(request: Request, shop: str, code: Code, db: Db) -> Response
             tx, shop_id=found.id, device=request.cookies.get(CODE_COOKIE)
         )
     if email is None:
-        return _page(request, "account_elsewhere.html", shop=found, code=code)
+        return private_page(request, "account_elsewhere.html", shop=found, code=code)
     return await _code_page(request, found, email, code=code)
 
 
@@ -306,7 +306,7 @@ async def send_code(
         )
     if isinstance(opened, Refusal):
         return await _code_page(request, found, email, refusal=opened, onward=next)
-    response = _back(_inside(next, found), request, N_("You're signed in."))
+    response = back(_inside(next, found), request, N_("You're signed in."))
     response.set_cookie(
         COOKIE,
         opened.token,
@@ -320,7 +320,7 @@ async def send_code(
     return response
 
 
-def _drop(response: Response, shop: Shop) -> None:
+def drop_session(response: Response, shop: Shop) -> None:
     response.delete_cookie(COOKIE, path=f"/s/{shop.slug}", httponly=True, samesite="lax")
 
 
@@ -335,442 +335,18 @@ async def sign_out(
             tx, shop_id=found.id, token=token_of(request), everywhere=bool(everywhere)
         )
     said = N_("You're signed out on all devices.") if everywhere else N_("You're signed out.")
-    response = _back(f"/s/{found.slug}/orders", request, said)
-    _drop(response, found)
+    response = back(f"/s/{found.slug}/orders", request, said)
+    drop_session(response, found)
     return response
 
 
 # The account
 
 
-@router.get("/account")
-@public
-async def my_account(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
-    async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
-        customer = await customer_of(tx, request, found, shopper)
-        if customer is None:
-            return RedirectResponse(f"/s/{found.slug}/account/sign-in", status_code=303)
-        mine = await customers.orders_of(tx, shop_id=found.id, customer_id=customer.id)
-        addresses = await customers.account.addresses(tx, customer=customer)
-        sessions = await customers.signing_in.sessions(
-            tx, shop_id=found.id, customer_id=customer.id, token=token_of(request) or ""
-        )
-        said = await customers.consents(tx, shop_id=found.id, customer_id=customer.id)
-        wants = await customers.account.wants_news(tx, customer=customer)
-        reminders = await customers.account.reader_of(customer).reminders(tx)
-        by_phone = await _by_phone(tx, found)
-    return _page(
-        request,
-        "account.html",
-        shop=found,
-        customer=customer,
-        mine=mine[:5],
-        amount=Money,
-        addresses=addresses,
-        sessions=[(each, device_words(each.device)) for each in sessions],
-        said=said[0] if said else None,
-        wants=wants,
-        news=NEWS,
-        reminders=reminders,
-        by_phone=by_phone,
-        number=_shown(customer.proven_phone),
-        values={"name": customer.name},
-        errors={},
-    )
-
-
-@router.post("/account/name")
-@public
-async def rename(request: Request, shop: str, shopper: Shopper, db: Db, name: Text = "") -> Response:
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-        await customers.account.rename(tx, customer=customer, name=name)
-    return _back(f"/s/{found.slug}/account", request, N_("Saved."))
-
-
-@router.post("/account/news")
-@public
-async def answer_news(
-    request: Request, shop: str, shopper: Shopper, db: Db, news: Annotated[str, Form(max_length=10)] = ""
-) -> Response:
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-        await customers.account.answer_news(
-            tx,
-            customer=customer,
-            granted=bool(news),
-            source=customers.Source.ACCOUNT,
-            wording=language_of(request, found.locale).words.gettext(NEWS),
-        )
-    said = N_("You'll get news from this shop.") if news else N_("You won't get news from this shop.")
-    return _back(f"/s/{found.slug}/account#messages", request, said)
-
-
-@router.post("/account/reminders/{reminder_id}/remove")
-@public
-async def take_back_reminder(
-    request: Request, shop: str, reminder_id: UUID, shopper: Shopper, db: Db
-) -> Response:
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-        await customers.account.reader_of(customer).take_back(tx, reminder_id)
-    return _back(f"/s/{found.slug}/account#messages", request, N_("You won't be reminded."))
-
-
 # What they sign in with
-
-
-def _contact_page(
-    request: Request,
-    found: Shop,
-    customer: customers.Customer,
-    way: Way,
-    *,
-    contact: str = "",
-    refusal: Refusal | None = None,
-) -> Response:
-    error = "" if refusal is None else message_of(refusal, language_of(request, found.locale))
-    return _page(
-        request,
-        "account_contact.html",
-        status=200 if refusal is None else refusal.status,
-        shop=found,
-        way=way,
-        current=customer.email if way == "mail" else _shown(customer.proven_phone),
-        values={"contact": contact},
-        errors={"contact": error} if error else {},
-    )
-
-
-@router.get("/account/contact")
-@public
-async def contact_page(request: Request, shop: str, shopper: Shopper, db: Db, way: Way = "mail") -> Response:
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-    return _contact_page(request, found, customer, way)
-
-
-@router.post("/account/contact")
-@public
-async def ask_contact(
-    request: Request,
-    shop: str,
-    shopper: Shopper,
-    db: Db,
-    contact: Text = "",
-    way: WayForm = "mail",
-) -> Response:
-    """Send a code to what is to be the new contact.  The answer is the same whoever has it."""
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-    try:
-        async with db.transaction() as tx:
-            asked = await customers.signing_in.ask_code(
-                tx,
-                shop=found,
-                contact=contact,
-                network=_network_of(request),
-                locale=language_of(request, found.locale).tag,
-                box=secrets.box(services_of(request).given),
-                changes=customer,
-            )
-    except Refusal as refusal:
-        return _contact_page(request, found, customer, way, contact=contact, refusal=refusal)
-    response = RedirectResponse(f"/s/{found.slug}/account/contact/code", status_code=303)
-    _remember(response, request, found, asked.device)
-    return response
-
-
-def _contact_code_page(
-    request: Request, found: Shop, contact: str | None, refusal: Refusal | None = None
-) -> Response:
-    error = "" if refusal is None else message_of(refusal, language_of(request, found.locale))
-    return _page(
-        request,
-        "account_contact_code.html",
-        status=200 if refusal is None else refusal.status,
-        shop=found,
-        contact=_shown(contact),
-        values={},
-        errors={"code": error} if error else {},
-    )
-
-
-@router.get("/account/contact/code")
-@public
-async def contact_code_page(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-        contact = await customers.signing_in.waits_for(
-            tx, shop_id=found.id, device=request.cookies.get(CODE_COOKIE), changes=customer.id
-        )
-    if contact is None:
-        return RedirectResponse(f"/s/{found.slug}/account#contact", status_code=303)
-    return _contact_code_page(request, found, contact)
-
-
-@router.post("/account/contact/code")
-@public
-async def change_contact(request: Request, shop: str, shopper: Shopper, db: Db, code: Text = "") -> Response:
-    """What the code was sent to becomes the account's, in place of the one before."""
-    device, token = request.cookies.get(CODE_COOKIE), token_of(request) or ""
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-        waits = await customers.signing_in.waits_for(tx, shop_id=found.id, device=device, changes=customer.id)
-        refusal = await customers.signing_in.change_contact(
-            tx, shop=found, customer=customer, device=device, code=code, token=token
-        )
-    if refusal is not None:
-        return _contact_code_page(request, found, waits, refusal)
-    response = _back(f"/s/{found.slug}/account#contact", request, N_("Saved. Other devices are signed out."))
-    response.delete_cookie(CODE_COOKIE, path=f"/s/{found.slug}/account", httponly=True, samesite="lax")
-    return response
-
-
-@router.post("/account/contact/remove")
-@public
-async def remove_contact(
-    request: Request, shop: str, shopper: Shopper, db: Db, way: Annotated[Way | None, Form()] = None
-) -> Response:
-    """Without a `way` nothing is removed."""
-    try:
-        async with db.transaction() as tx:
-            found, customer = await _mine(tx, request, shop, shopper)
-            if way is None:
-                return RedirectResponse(f"/s/{found.slug}/account#contact", status_code=303)
-            await customers.contacts.remove(
-                tx, shop=found, customer=customer, way=way, token=token_of(request) or ""
-            )
-    except Conflict as refusal:
-        response = RedirectResponse(f"/s/{shop}/account#contact", status_code=303)
-        flash(response, "bad", message_of(refusal, language_of(request)))
-        return response
-    return _back(f"/s/{found.slug}/account#contact", request, N_("Removed. Other devices are signed out."))
 
 
 # Addresses
 
 
-def pastes_addresses(shop: Shop, language: languages.Language) -> bool:
-    """Whether people here send addresses to each other as one text."""
-    return language.tag.startswith("zh") or shop.locale.startswith("zh") or shop.currency == "CNY"
-
-
-def _address_form(
-    name: Text = "",
-    phone: Text = "",
-    street: Text = "",
-    city: Text = "",
-    region: Text = "",
-    postcode: Text = "",
-    country: Text = "",
-) -> customers.AddressForm:
-    return customers.AddressForm(name, phone, street, city, region, postcode, country)
-
-
-def _address_page(
-    request: Request,
-    found: Shop,
-    form: customers.AddressForm,
-    *,
-    address_id: UUID | None = None,
-    is_default: bool = False,
-    refusal: Refusal | None = None,
-    picking: chinese_divisions.Area | None = None,
-) -> Response:
-    language = language_of(request, found.locale)
-    errors: dict[str, str] = {}
-    fields = None if refusal is None else refusal.facts.get("fields")
-    if isinstance(fields, Mapping):
-        errors = {str(name): language.words.gettext(FIELD_ERRORS[str(why)]) for name, why in fields.items()}
-    elif refusal is not None:
-        errors = {"": message_of(refusal, language)}
-    return _page(
-        request,
-        "account_address.html",
-        status=200 if refusal is None else refusal.status,
-        shop=found,
-        address_id=address_id,
-        pastes=pastes_addresses(found, language),
-        area=picking or chinese_divisions.Area.of(form.region, form.city, form.street),
-        picking=picking is not None,
-        values={**asdict(form), "is_default": is_default},
-        errors=errors,
-    )
-
-
-@router.get("/account/addresses/new")
-@public
-async def new_address(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-    return _address_page(request, found, customers.AddressForm(name=customer.name))
-
-
-@router.post("/account/addresses")
-@public
-async def add_address(
-    request: Request,
-    shop: str,
-    shopper: Shopper,
-    db: Db,
-    name: Text = "",
-    phone: Text = "",
-    street: Text = "",
-    city: Text = "",
-    region: Text = "",
-    postcode: Text = "",
-    country: Text = "",
-    is_default: Annotated[str, Form(max_length=10)] = "",
-    pasted: Text = "",
-    fill: Annotated[str, Form(max_length=10)] = "",
-    pick: Annotated[str, Form(max_length=10)] = "",
-    area_region: Text = "",
-    area_city: Text = "",
-    area_district: Text = "",
-) -> Response:
-    form = _address_form(name, phone, street, city, region, postcode, country)
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-    if fill:
-        form = replace(form, **customers.filled_in(pasted))
-        return _address_page(request, found, form, is_default=bool(is_default))
-    if pick:
-        area = chinese_divisions.Area.chosen(area_region, area_city, area_district)
-        form = replace(form, **area.filled_in(form.street))
-        return _address_page(request, found, form, is_default=bool(is_default), picking=area)
-    try:
-        async with db.transaction() as tx:
-            await customers.account.add_address(tx, customer=customer, form=form, is_default=bool(is_default))
-    except (customers.AddressRefused, customers.TooManyAddresses) as refusal:
-        return _address_page(request, found, form, is_default=bool(is_default), refusal=refusal)
-    return _back(f"/s/{found.slug}/account#addresses", request, N_("Saved."))
-
-
-@router.get("/account/addresses/{address_id}")
-@public
-async def address(request: Request, shop: str, address_id: UUID, shopper: Shopper, db: Db) -> Response:
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-        kept = await customers.account.address(tx, customer=customer, address_id=address_id)
-    return _address_page(request, found, kept.form, address_id=address_id, is_default=kept.is_default)
-
-
-@router.post("/account/addresses/{address_id}")
-@public
-async def change_address(
-    request: Request,
-    shop: str,
-    address_id: UUID,
-    shopper: Shopper,
-    db: Db,
-    name: Text = "",
-    phone: Text = "",
-    street: Text = "",
-    city: Text = "",
-    region: Text = "",
-    postcode: Text = "",
-    country: Text = "",
-    is_default: Annotated[str, Form(max_length=10)] = "",
-    pasted: Text = "",
-    fill: Annotated[str, Form(max_length=10)] = "",
-    pick: Annotated[str, Form(max_length=10)] = "",
-    area_region: Text = "",
-    area_city: Text = "",
-    area_district: Text = "",
-) -> Response:
-    form = _address_form(name, phone, street, city, region, postcode, country)
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-    if fill:
-        form = replace(form, **customers.filled_in(pasted))
-        return _address_page(request, found, form, address_id=address_id, is_default=bool(is_default))
-    if pick:
-        area = chinese_divisions.Area.chosen(area_region, area_city, area_district)
-        form = replace(form, **area.filled_in(form.street))
-        return _address_page(
-            request, found, form, address_id=address_id, is_default=bool(is_default), picking=area
-        )
-    try:
-        async with db.transaction() as tx:
-            await customers.account.change_address(
-                tx, customer=customer, address_id=address_id, form=form, is_default=bool(is_default)
-            )
-    except customers.AddressRefused as refusal:
-        return _address_page(
-            request, found, form, address_id=address_id, is_default=bool(is_default), refusal=refusal
-        )
-    return _back(f"/s/{found.slug}/account#addresses", request, N_("Saved."))
-
-
-@router.post("/account/addresses/{address_id}/default")
-@public
-async def make_default(request: Request, shop: str, address_id: UUID, shopper: Shopper, db: Db) -> Response:
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-        await customers.account.make_default(tx, customer=customer, address_id=address_id)
-    return _back(f"/s/{found.slug}/account#addresses", request, N_("Saved."))
-
-
-@router.post("/account/addresses/{address_id}/remove")
-@public
-async def remove_address(request: Request, shop: str, address_id: UUID, shopper: Shopper, db: Db) -> Response:
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-        await customers.account.remove_address(tx, customer=customer, address_id=address_id)
-    return _back(f"/s/{found.slug}/account#addresses", request, N_("The address was removed."))
-
-
 # All that is kept, and the end of it
-
-
-@router.get("/account/data.json")
-@public
-async def data(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-        kept = await customers.account.all_that_is_kept(tx, customer=customer)
-    return JSONResponse(
-        kept,
-        headers={
-            "content-disposition": f'attachment; filename="{found.slug}-my-data.json"',
-            "cache-control": "private, no-store",
-        },
-    )
-
-
-@router.get("/account/erase")
-@public
-async def erase_page(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-    return _page(
-        request, "account_erase.html", shop=found, customer=customer, values={}, errors={}, done=None
-    )
-
-
-@router.post("/account/erase")
-@public
-async def erase(request: Request, shop: str, shopper: Shopper, db: Db, email: Text = "") -> Response:
-    async with db.transaction() as tx:
-        found, customer = await _mine(tx, request, shop, shopper)
-    try:
-        async with db.transaction() as tx:
-            waiting = await customers.account.erase(tx, customer=customer, confirmed=email)
-    except customers.NotConfirmed as refusal:
-        return _page(
-            request,
-            "account_erase.html",
-            status=refusal.status,
-            shop=found,
-            customer=customer,
-            values={"email": email},
-            errors={"email": message_of(refusal, language_of(request, found.locale))},
-            done=None,
-        )
-    response = _page(
-        request, "account_erase.html", shop=found, customer=None, values={}, errors={}, done=waiting
-    )
-    _drop(response, found)
-    return response

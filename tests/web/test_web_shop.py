@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from uuid import uuid4
 
+import segno
 from tests.web.conftest import Stage
 
 from shopfloor import catalog, live, shoppers, stock
@@ -95,6 +96,25 @@ async def test_the_room_is_complete_without_scripts(stage: Stage) -> None:
     assert [field["value"] for field in inputs(html) if field.get("name") == "price_minor"] == ["9900"]
     assert data["state"]["show"]["status"] == "live"
     assert data["shop"] == {"id": stage.shop.id, "slug": "harbour", "name": "Harbour"}
+
+
+async def test_an_overlay_shows_what_the_room_shows_and_is_no_room(stage: Stage) -> None:
+    async with stage.db.transaction() as tx:
+        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+    answer = await stage.client.get(f"/s/harbour/live/{stage.show.id}/overlay?lang=zh-CN&side=right")
+    html = answer.text
+    data = json.loads(re.findall(r'id="overlay-data">(.*?)</script>', html, re.DOTALL)[0])
+
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert '<html lang="zh-CN"' in html
+    assert 'class="overlay-page at-right"' in html
+    assert "扫码购买" in html
+    assert set(data) == {"state", "chat", "now"}
+    assert data["state"]["show"]["status"] == "live"
+    [drawn] = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+    code = segno.make(f"http://shop.test/s/harbour/live/{stage.show.id}", error="m")
+    assert drawn == code.svg_inline(border=1, omitsize=True)
+    assert (await stage.client.get(f"/s/other/live/{stage.show.id}/overlay")).status_code == 404
 
 
 async def test_the_room_keeps_its_budget(stage: Stage) -> None:

@@ -207,7 +207,7 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
     facts = await sources.pages.shop(sources.db, shop)
     found = facts.shop
     language = reader.speaks(found)
-    seen = await _seen(sources, found, show_id)
+    seen = await seen_room(sources, found, show_id)
     if seen.replay is not None:
         return await make_replay(sources, reader, facts, seen.show, seen.next)
     refused = None
@@ -266,7 +266,9 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
+    """A room, and where its show is over what there is of it."""
+
     show: live.Show
     state: rooms.RoomState
     lines: Sequence[rooms.ChatLine]
@@ -298,7 +300,7 @@ async def _after(tx: Tx, shop: Shop, show: live.Show) -> tuple[str | None, bool,
     )
 
 
-async def _seen(sources: Sources, shop: Shop, show_id: int) -> _Seen:
+async def seen_room(sources: Sources, shop: Shop, show_id: int) -> Seen:
     """A room as it is now.  Raises UnknownShow, also for a show of another shop.
 
     That of a show to come or on air is opened, and stays in memory while it is asked for.
@@ -308,13 +310,13 @@ async def _seen(sources: Sources, shop: Shop, show_id: int) -> _Seen:
             show = await live.show(tx, shop_id=shop.id, show_id=show_id)
             if show.status == live.ShowStatus.ENDED:
                 lines = (await chat.recent_lines(tx, show_id))[-_RECENT:]
-                return _Seen(show, await rooms.room_state(tx, show_id), lines, *await _after(tx, shop, show))
+                return Seen(show, await rooms.room_state(tx, show_id), lines, *await _after(tx, shop, show))
     opened = await sources.rooms.current(show_id, shop_id=shop.id)
     after: tuple[str | None, bool, live.Show | None] = (None, False, None)
     if opened.show.status == live.ShowStatus.ENDED:
         async with sources.db.transaction() as tx:
             after = await _after(tx, shop, opened.show)
-    return _Seen(opened.show, opened.room.state, opened.room.lines(), *after)
+    return Seen(opened.show, opened.room.state, opened.room.lines(), *after)
 
 
 def offer_forms(state: rooms.RoomState, language: Language) -> list[OfferForm]:

@@ -198,6 +198,7 @@ async def _page(
         "show.html",
         active="shows",
         show=show,
+        overlay_url=services_of(desk.request).public.link(f"/s/{desk.shop.slug}/live/{show.id}/overlay"),
         channels=channels,
         camera=camera,
         run=run,

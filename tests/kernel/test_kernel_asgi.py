@@ -74,7 +74,7 @@ async def test_one_that_is_too_large_is_refused_as_soon_as_it_is_known(
     assert (refused.value.code, refused.value.status, refused.value.facts) == (
         "request.too_large",
         413,
-        {"limit": 8},
+        {"limit": 8, "largest": "0 KB"},
     )
     assert refused.value.__notes__ == [f"{taken} read"]
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 from tests.jobs import PATIENCE, drain, until_quiet, working
 from tests.waiting import soon
 
@@ -46,7 +47,7 @@ class Adding:
         self.began: list[int] = []
         self.at_once = self.most_at_once = 0
         self.gates: list[asyncio.Event] = []
-        self.breaks = 0
+        self.breaks = self.waits = 0
 
     async def __call__(self, run: jobs.Run, asked: Sum) -> None:
         self.began.append(sum(asked.numbers))
@@ -55,6 +56,9 @@ class Adding:
         try:
             if self.gates:
                 await self.gates.pop(0).wait()
+            if self.waits:
+                self.waits -= 1
+                raise jobs.NotYet("on its way")
             if self.breaks:
                 self.breaks -= 1
                 raise ZeroDivisionError("by design")
@@ -218,6 +222,24 @@ async def test_what_is_asked_for_as_before_is_what_was_asked_for_last(dsn: str, 
     await drain(dsn, database, adding.handlers)
 
     assert adding.began == [1, 2]
+
+
+async def test_what_is_not_there_yet_is_waited_for_without_a_fault_in_the_log(
+    dsn: str, database: Database
+) -> None:
+    adding = Adding()
+    adding.waits = 1
+    ticket = await ask(database, 4)
+    with capture_logs() as logged:
+        async with working(dsn, database, adding.handlers):
+            await until("it is done", lambda: _is(database, jobs.Phase.DONE))
+
+    assert (await jobs.answer(database, ticket, patience=0)).phase is jobs.Phase.DONE
+    assert adding.began == [4, 4]
+    mine = [line for line in logged if line.get("job") == ADD.name]
+    assert [(line["event"], line["log_level"], line["why"]) for line in mine] == [
+        ("jobs.not_yet", "info", "on its way")
+    ]
 
 
 async def test_what_breaks_is_tried_again_and_then_waits_for_somebody(dsn: str, database: Database) -> None:

@@ -16,10 +16,16 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class BodyTooLarge(Refusal):
-    """The request is too large."""
+    """The request is too large.  `limit`: how many bytes are taken at most; `largest`: the same in words."""
 
     status = 413
     code = "request.too_large"
+
+    def __init__(self, message: str = "", *, limit: int = 1 << 20) -> None:
+        largest = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit >> 10} KB"
+        super().__init__(
+            message or f"The request is too large: {largest} at most.", limit=limit, largest=largest
+        )
 
 
 class CutOffError(Exception):

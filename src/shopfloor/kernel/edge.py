@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shopfloor.kernel import http
 from shopfloor.kernel.asgi import BodyTooLarge, announced_length
 from shopfloor.kernel.client_address import Network, client_address, forwarded_scheme
-from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.errors import Refusal, Unavailable
 from shopfloor.kernel.headers import RAW_HEADERS
 
 MAX_BODY: Final = 1 << 20
@@ -25,8 +25,12 @@ DRAIN_SECONDS: Final = 2.0
 
 # The most bytes the body of a request may have: asked only about one that is larger than MAX_BODY.
 MayBeLarge = Callable[[Scope], Awaitable[int]]
-# A page that says the refusal to people; None where a program asks.
-PageOf = Callable[[Scope, Refusal], Awaitable[Response | None]]
+# A page that says the refusal to people, and what they had typed, which it reads itself; None where a program asks.
+PageOf = Callable[[Scope, Receive, Refusal], Awaitable[Response | None]]
+
+
+class AnswerBroken(ConnectionError):
+    """What should be said is said too late: an answer had begun."""
 
 
 class Edge:
@@ -60,8 +64,19 @@ class Edge:
             await self._app(scope, body, answer)
         except Refusal as refusal:
             await answer.refuse(refusal)
-        except Exception as problem:  # noqa: BLE001 -- the last place that can answer
+        except asyncio.CancelledError:
+            # The process ends and waits no longer: the server would call it our fault, and say nothing of trying again.
+            if not answer.started:
+                await answer.say(Unavailable.status, msgspec.json.encode(Unavailable().body()))
+            raise
+        except Exception as problem:
             incident = http.log_incident(problem, path=scope["path"])
+            if answer.ended:
+                # The framework raises what it has answered once more, for whoever wants to log it.
+                return
+            if answer.started:
+                # Whoever reads the answer must see that it is not whole: the server closes the connection.
+                raise
             facts = {
                 "code": "bug",
                 "message": "Something broke on our side.",
@@ -82,6 +97,7 @@ class _Answer:
         self._page_of = page_of
         self._refused = False
         self.started = False
+        self.ended = False
 
     async def __call__(self, message: Message) -> None:
         if self._refused:
@@ -102,13 +118,15 @@ class _Answer:
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}
         await self._send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            self.ended = True
 
     async def refuse(self, refusal: Refusal) -> None:
         """As a page for people, as JSON for programs, and where no page can be made."""
         page: Response | None = None
         if self._page_of is not None and not self._refused:
             try:
-                page = await self._page_of(self._scope, refusal)
+                page = await self._page_of(self._scope, self._body.rest, refusal)
             except Exception as problem:  # noqa: BLE001 -- the refusal is what must be said
                 http.log_incident(problem, path=self._scope["path"])
         if page is None:
@@ -121,13 +139,15 @@ class _Answer:
         if self._refused:
             return
         if self.started:
-            raise ConnectionError("an answer broke after it had begun")
+            raise AnswerBroken
         self._refused = True
         headers = [
             (b"content-type", kind),
             (b"content-length", b"%d" % len(content)),
             (b"connection", b"close"),
         ]
+        if status in {429, 503}:
+            headers.append((b"retry-after", b"1"))
         await self._pass({"type": "http.response.start", "status": status, "headers": headers})
         await self._pass({"type": "http.response.body", "body": content, "more_body": True})
         if self._body.refusal is not None:
@@ -145,6 +165,7 @@ class _Body:
         self._limit = MAX_BODY
         self._asked = False
         self._size = 0
+        self._is_whole = False
         self.refusal: BodyTooLarge | None = None
 
     async def check_announced(self) -> None:
@@ -162,7 +183,7 @@ class _Body:
 
     async def drain(self) -> None:
         """Read what is on its way for a moment: closing at once would tear the answer from the sender's hands."""
-        left = DRAINED
+        left = 0 if self._is_whole else DRAINED
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 while left > 0:
@@ -170,6 +191,14 @@ class _Body:
                     left -= len(message.get("body", b""))
                     if message["type"] != "http.request" or not message.get("more_body"):
                         return
+
+    async def rest(self) -> Message:
+        """`receive` for whoever reads a body of which nothing was read, however large it is; else there is nothing left."""
+        if self._size or self._is_whole:
+            return {"type": "http.request", "body": b"", "more_body": False}
+        message = await self._receive()
+        self._is_whole = message["type"] != "http.request" or not message.get("more_body")
+        return message
 
     async def __call__(self) -> Message:
         message = await self._receive()

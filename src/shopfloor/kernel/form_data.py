@@ -5,6 +5,9 @@ Readers of forms put another letter in the place of a broken one (urlencoded) or
 hold (`kernel.text.storable`): `kernel.border` refuses the field by its name, as it does for a NUL.
 """
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -12,11 +15,17 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 
 from shopfloor.kernel.errors import Refusal
 
 # The largest form there is: 200 variants, with a dozen fields of each, several times over.
 MOST_FIELDS: Final = 10_000
+
+# Of a form that is too large: how many bytes are read to find what was typed, for how long, and how much of it is shown.
+MOST_READ: Final = 32 << 20
+TEXTS_SECONDS: Final = 10.0
+MOST_TEXT: Final = 4 << 20
 
 _URLENCODED: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
@@ -50,6 +59,40 @@ async def read(request: Request) -> None:
         found = await _multipart(request)
     # What `form()` gives once a form was read; it has no other door.
     request._form = found  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+async def read_texts(request: Request) -> None:
+    """Read what was typed into a form that is too large to be taken, as far as it comes in a few seconds, so that it can be
+    shown once more; its files are dropped as they come.  `request.form()` then gives the texts.
+    """
+    if not is_form(request):
+        return
+    items: list[tuple[str, str | UploadFile]] = []
+    with suppress(TimeoutError, ClientDisconnect, MultiPartException, Refusal):
+        async with asyncio.timeout(TEXTS_SECONDS):
+            if _kind(request) == _URLENCODED:
+                parts = [part async for part in _begun(request, MOST_TEXT)]
+                items += _urlencoded(b"".join(parts).decode("utf-8", "surrogateescape")).multi_items()
+            else:
+                most = MOST_FIELDS + 1
+                reader = _Texts(
+                    request.headers, _begun(request, MOST_READ),
+                    max_fields=most, max_files=most, max_part_size=MOST_TEXT,
+                )  # fmt: skip
+                # What was read stays read, however it ends.
+                items = reader.items
+                await reader.parse()
+    request._form = FormData(items)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+async def _begun(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+    """The body, up to the first piece with which it is larger than `most` bytes."""
+    size = 0
+    async for part in request.stream():
+        yield part
+        size += len(part)
+        if size > most:
+            return
 
 
 def _kind(request: Request) -> str:
@@ -89,3 +132,14 @@ class _Multipart(MultiPartParser):
             self.items.append((part.field_name, part.data.decode("utf-8", "surrogateescape")))
         else:
             super().on_part_end()
+
+
+class _Texts(_Multipart):
+    """Texts only, and no more of them than are shown."""
+
+    _size = 0
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._current_part.file is None and self._size + end - start <= MOST_TEXT:
+            self._size += end - start
+            super().on_part_data(data, start, end)

@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Match, compile_path
 from starlette.types import Receive, Scope, Send
@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from shopfloor.kernel import border, logs, services
 from shopfloor.kernel.client_address import UNKNOWN
 from shopfloor.kernel.database import Database
-from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.errors import Invalid, Refusal
 from shopfloor.kernel.paging import Page
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import new_id
@@ -151,10 +151,23 @@ async def render_incident(request: Request, problem: Exception) -> Response:
 
 
 def log_incident(problem: BaseException, **facts: object) -> str:
-    """Log a bug with its traceback under a number that is safe to show; return the number."""
+    """Log a bug with its traceback under a number that is safe to show; return the number.
+
+    Once: whoever meets the same exception again gets the number it has.
+    """
+    known = logs.incident_of(problem)
+    if known is not None:
+        return known
     incident = new_id().hex[-12:]
     _log.error("http.incident", incident=incident, exc_info=problem, **facts)
+    logs.mark(problem, incident)
     return incident
+
+
+async def render_cut_off(_: Request, problem: Exception) -> Response:
+    """Whoever sent the request left before its body was whole: nothing of it counts, and nobody reads this."""
+    assert isinstance(problem, ClientDisconnect)
+    return refusal_response(Invalid("The request was cut off."))
 
 
 def public_link(connection: HTTPConnection, path: str) -> str:
@@ -212,4 +225,5 @@ def install(app: FastAPI, given: services.Services) -> None:
     app.router.dependencies.append(Depends(border.check))
     app.add_exception_handler(Refusal, render_refusal)
     app.add_exception_handler(RequestValidationError, render_invalid)
+    app.add_exception_handler(ClientDisconnect, render_cut_off)
     app.add_exception_handler(Exception, render_incident)

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Any
+from typing import Any, Final
 
 # Where `rich` is there, structlog loads it, with its lexers, for tracebacks that we never draw: a fifteenth of a start.
 _IS_UNSEEN = "rich" not in sys.modules
@@ -12,6 +12,9 @@ import structlog  # noqa: E402
 
 if _IS_UNSEEN:
     del sys.modules["rich"]
+
+
+_INCIDENT: Final = "shopfloor_incident"
 
 
 def install(*, as_json: bool, level: str = "INFO") -> None:
@@ -40,6 +43,24 @@ def install(*, as_json: bool, level: str = "INFO") -> None:
     logging.getLogger("psycopg").addFilter(
         lambda record: not str(record.msg).startswith("error ignored terminating")
     )
+    # The server logs what leaves the application; what was logged under a number is news to nobody.
+    logging.getLogger("uvicorn.error").addFilter(is_news)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a line is of something that was not logged under a number before."""
+    problem = record.exc_info[1] if record.exc_info else None
+    return problem is None or incident_of(problem) is None
+
+
+def mark(problem: BaseException, incident: str) -> None:
+    """Remember the number under which an exception was logged."""
+    setattr(problem, _INCIDENT, incident)
+
+
+def incident_of(problem: BaseException) -> str | None:
+    """The number under which an exception was logged; None before."""
+    return getattr(problem, _INCIDENT, None)
 
 
 def get(area: str) -> Any:

@@ -99,6 +99,10 @@ class Dead:
     error: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
+class NotYet(Exception):
+    """What a job needs isn't there yet: it is tried again, which is no fault and has no traceback in the log."""
+
+
 class Superseded(Exception):
     """Another worker runs this job now: what this one found is not kept."""
 

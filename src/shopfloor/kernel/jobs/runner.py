@@ -26,7 +26,7 @@ from shopfloor.kernel import logs, memory
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.jobs import dispatcher, queries
-from shopfloor.kernel.jobs.models import QUEUE, Job, Phase, Superseded
+from shopfloor.kernel.jobs.models import QUEUE, Job, NotYet, Phase, Superseded
 from shopfloor.kernel.jobs.schema import SCHEMA
 from shopfloor.kernel.jobs.service import Handler, Handlers, Run, lock_of
 from shopfloor.kernel.records import dataclass
@@ -119,7 +119,10 @@ async def do_once(db: Database, job: Job[Any], handler: Handler, *, key: str, at
 async def _broke(db: Database, run: Run, problem: Exception, attempt: int) -> None:
     job, key = run.job, run.key
     incident = new_id().hex[-12:]
-    _log.error("jobs.broke", job=job.name, key=key, attempt=attempt, incident=incident, exc_info=problem)
+    if isinstance(problem, NotYet) and attempt + 1 < job.attempts:
+        _log.info("jobs.not_yet", job=job.name, key=key, attempt=attempt, why=str(problem))
+    else:
+        _log.error("jobs.broke", job=job.name, key=key, attempt=attempt, incident=incident, exc_info=problem)
     error = {
         "code": "jobs.broke",
         "message": "Something broke on our side.",

@@ -8,7 +8,7 @@ import pytest
 from tests.live.goods import Goods, make_goods, plan
 
 from shopfloor import chat, live, rooms
-from shopfloor.chat.models import SlowMode, UnknownLine
+from shopfloor.chat.models import NotShown, SlowMode, UnknownLine
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.outbox import Follower
 from shopfloor.kernel.values import video_ms
@@ -133,6 +133,28 @@ async def test_a_question_is_answered_at_a_moment_of_the_video(talk: Talk) -> No
         await chat.take_answer_back(tx, shop_id=shop_id, line_id=asked.id)
         assert await open_questions(tx) == [asked.id]
     await talk.is_true()
+
+
+async def test_a_line_of_another_show_is_none_of_this_one_and_a_hidden_one_is_not_answered(
+    talk: Talk,
+) -> None:
+    shop_id = talk.goods.shop_id
+    line = await talk.say("Do you have M?")
+    for verb, more in (
+        (chat.pin, {}), (chat.approve, {}), (chat.answer, {}), (chat.hide, {"reason": chat.Reason.SPAM}),
+    ):  # fmt: skip
+        with pytest.raises(UnknownLine):
+            async with talk.db.transaction() as tx:
+                await verb(tx, shop_id=shop_id, show_id=talk.show_id + 1, line_id=line.id, **more)  # type: ignore[operator]
+    async with talk.db.transaction() as tx:
+        assert [each.id for each in await chat.questions(tx, shop_id=shop_id, show_id=talk.show_id)] == [
+            line.id
+        ]
+        await chat.hide(tx, shop_id=shop_id, show_id=talk.show_id, line_id=line.id, reason=chat.Reason.SPAM)
+    with pytest.raises(NotShown):
+        async with talk.db.transaction() as tx:
+            await chat.answer(tx, shop_id=shop_id, show_id=talk.show_id, line_id=line.id)
+    assert (await talk.is_true()).pinned is None
 
 
 async def test_slow_mode_is_for_shoppers(talk: Talk) -> None:

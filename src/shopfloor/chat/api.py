@@ -11,7 +11,16 @@ from pydantic import BaseModel, Field
 from shopfloor import chat, live
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.auth.api import allowed
-from shopfloor.chat.models import BadWord, Line, Moderation, Mute, Reason, UnknownLine, WordProtected
+from shopfloor.chat.models import (
+    BadWord,
+    Line,
+    Moderation,
+    Mute,
+    NotShown,
+    Reason,
+    UnknownLine,
+    WordProtected,
+)
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals, with_links
@@ -126,7 +135,7 @@ async def unpin(show_id: Id, actor: Moderator, db: Db) -> None:
         await chat.unpin(tx, shop_id=actor.shop_id, show_id=show_id)
 
 
-@router.post("/lines/{line_id}/answered", responses=refusals(UnknownLine))
+@router.post("/lines/{line_id}/answered", responses=refusals(UnknownLine, NotShown))
 async def answered(line_id: UUID, body: AnsweredIn, actor: Moderator, db: Db) -> Line:
     """The question in a line was answered, now or at this moment of the video."""
     async with db.transaction() as tx:

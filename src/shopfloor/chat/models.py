@@ -108,6 +108,12 @@ class UnknownLine(NotFound):
     code = "chat.unknown_line"
 
 
+class NotShown(Conflict):
+    """This line is hidden or held: nobody in the room sees it."""
+
+    code = "chat.not_shown"
+
+
 class BadText(Invalid):
     """A line has 1 to 200 characters that can be seen."""
 

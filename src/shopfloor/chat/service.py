@@ -27,6 +27,7 @@ from shopfloor.chat.models import (
     Mute,
     Muted,
     NoReason,
+    NotShown,
     Reason,
     Repeated,
     Role,
@@ -132,9 +133,11 @@ async def say(
     return line
 
 
-async def approve(tx: Tx, *, shop_id: int, line_id: UUID, note: str = "", by: int | None = None) -> Line:
-    """Show a line that was held (or hidden by mistake)."""
-    line = await _line(tx, shop_id, line_id)
+async def approve(
+    tx: Tx, *, shop_id: int, line_id: UUID, show_id: int | None = None, note: str = "", by: int | None = None
+) -> Line:
+    """Show a line that was held (or hidden by mistake).  Raises UnknownLine, also for one of another show than `show_id`."""
+    line = await _line(tx, shop_id, line_id, show_id)
     if line.state == State.SHOWN:
         return line
     await queries.set_state(tx, line_id=line_id, state=str(State.SHOWN), reason=None)
@@ -144,11 +147,21 @@ async def approve(tx: Tx, *, shop_id: int, line_id: UUID, note: str = "", by: in
 
 
 async def hide(
-    tx: Tx, *, shop_id: int, line_id: UUID, reason: Reason, note: str = "", by: int | None = None
+    tx: Tx,
+    *,
+    shop_id: int,
+    line_id: UUID,
+    reason: Reason,
+    show_id: int | None = None,
+    note: str = "",
+    by: int | None = None,
 ) -> Line:
-    """Take one line out of every page.  It stays in the archive, with the reason and who did it."""
+    """Take one line out of every page.  It stays in the archive, with the reason and who did it.
+
+    Raises NoReason, or UnknownLine, also for one of another show than `show_id`.
+    """
     _check_reason(reason)
-    line = await _line(tx, shop_id, line_id)
+    line = await _line(tx, shop_id, line_id, show_id)
     if line.state == State.HIDDEN:
         return line
     await queries.set_state(tx, line_id=line_id, state=str(State.HIDDEN), reason=str(reason))
@@ -161,12 +174,12 @@ async def hide(
     return await _line(tx, shop_id, line_id)
 
 
-async def pin(tx: Tx, *, shop_id: int, line_id: UUID) -> Line:
+async def pin(tx: Tx, *, shop_id: int, line_id: UUID, show_id: int | None = None) -> Line:
     """Put a line above all others, in the place of the one that stood there.
 
-    Raises UnknownLine, also for a line that is not shown, or WrongStatus after the show.
+    Raises UnknownLine, also for a line that is not shown or of another show than `show_id`, or WrongStatus after the show.
     """
-    line = await _line(tx, shop_id, line_id)
+    line = await _line(tx, shop_id, line_id, show_id)
     show = await live.locked(tx, shop_id, line.show_id)
     show.refuse_ended()
     if line.state != State.SHOWN:
@@ -182,12 +195,16 @@ async def unpin(tx: Tx, *, shop_id: int, show_id: int) -> None:
         await _set_pinned(tx, show, None)
 
 
-async def answer(tx: Tx, *, shop_id: int, line_id: UUID, at: int | None = None) -> Line:
+async def answer(
+    tx: Tx, *, shop_id: int, line_id: UUID, show_id: int | None = None, at: int | None = None
+) -> Line:
     """The question in a line was answered: now, or at this moment of the video.  Again changes nothing.
 
-    Raises UnknownLine.
+    Raises UnknownLine, also for one of another show than `show_id`, or NotShown: nobody sees an answer to that.
     """
-    line = await _line(tx, shop_id, line_id)
+    line = await _line(tx, shop_id, line_id, show_id)
+    if line.state != State.SHOWN:
+        raise NotShown(line_id=str(line_id))
     if line.answered is None:
         await _set_answered(tx, line, video_ms(now()) if at is None else at)
     return await _line(tx, shop_id, line_id)
@@ -422,9 +439,10 @@ def _check_reason(reason: Reason) -> None:
         raise NoReason(reasons=[str(each) for each in Reason])
 
 
-async def _line(tx: Tx, shop_id: int, line_id: UUID) -> Line:
+async def _line(tx: Tx, shop_id: int, line_id: UUID, show_id: int | None = None) -> Line:
+    """Of this show where one is named."""
     line = await queries.locked_line(tx, shop_id=shop_id, line_id=line_id)
-    if line is None:
+    if line is None or show_id not in {None, line.show_id}:
         raise UnknownLine(line_id=str(line_id))
     return line
 

@@ -33,6 +33,7 @@ from shopfloor.web.console.offers import (
     variant_label,
     warnings,
 )
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.replays import Interval
 
@@ -423,7 +424,10 @@ async def stop_flash(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()])
 
 @router.post("/notice")
 async def notice(
-    desk: Runner, show_id: Id, text: Text = "", kind: Annotated[str, Form(max_length=20)] = "notice"
+    desk: Runner,
+    show_id: Id,
+    text: Text = "",
+    kind: Annotated[rooms.NoticeKind, Form()] = rooms.NoticeKind.NOTICE,
 ) -> Response:
     """A notice on top of the room, or the correction of something said."""
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
@@ -435,8 +439,8 @@ async def notice(
                 shop_id=desk.shop.id,
                 show_id=show_id,
                 text=text,
-                kind=rooms.NoticeKind.CORRECTION if kind == "correction" else rooms.NoticeKind.NOTICE,
-                offer_id=state.featured_id if kind == "correction" else None,
+                kind=kind,
+                offer_id=state.featured_id if kind is rooms.NoticeKind.CORRECTION else None,
                 by=desk.actor.person_id,
             )
     return _back(desk, show_id, desk.say(N_("Everyone in the room sees it.")))
@@ -501,13 +505,18 @@ async def hide(
     show_id: Id,
     line_id: Annotated[UUID, Form()],
     reason: Annotated[chat.Reason, Form()],
-    mute: Annotated[str, Form(max_length=10)] = "",
+    mute: Tick = False,
 ) -> Response:
     """Take a line out, with a reason; with `mute` its writer only reads for a while."""
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
             line = await chat.hide(
-                tx, shop_id=desk.shop.id, line_id=line_id, reason=reason, by=desk.actor.person_id
+                tx,
+                shop_id=desk.shop.id,
+                show_id=show_id,
+                line_id=line_id,
+                reason=reason,
+                by=desk.actor.person_id,
             )
             if mute:
                 await chat.mute(
@@ -527,7 +536,9 @@ async def hide(
 async def approve(desk: Moderator, show_id: Id, line_id: Annotated[UUID, Form()]) -> Response:
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
-            line = await chat.approve(tx, shop_id=desk.shop.id, line_id=line_id, by=desk.actor.person_id)
+            line = await chat.approve(
+                tx, shop_id=desk.shop.id, show_id=show_id, line_id=line_id, by=desk.actor.person_id
+            )
             desk.actor.check_told(line.text)
     return _back(desk, show_id, at="#chat")
 
@@ -537,7 +548,7 @@ async def pin(desk: Moderator, show_id: Id, line_id: Annotated[UUID, Form()]) ->
     """Put a line above all others."""
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
-            await chat.pin(tx, shop_id=desk.shop.id, line_id=line_id)
+            await chat.pin(tx, shop_id=desk.shop.id, show_id=show_id, line_id=line_id)
     return _back(desk, show_id, desk.say(N_("Pinned above the chat.")), at="#chat")
 
 
@@ -554,7 +565,7 @@ async def answered(desk: Moderator, show_id: Id, line_id: Annotated[UUID, Form()
     """The question in a line was answered just now."""
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
-            await chat.answer(tx, shop_id=desk.shop.id, line_id=line_id)
+            await chat.answer(tx, shop_id=desk.shop.id, show_id=show_id, line_id=line_id)
     return _back(desk, show_id, at="#chat")
 
 

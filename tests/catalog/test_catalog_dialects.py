@@ -465,3 +465,19 @@ async def test_a_file_without_a_header_of_products_is_refused(
     with pytest.raises(Refusal) as refused:
         await take(database, shops, text.encode())
     assert (refused.value.code, refused.value.facts["why"]) == ("catalog.sheet_unreadable", why)
+
+
+@pytest.mark.parametrize("title", ["青瓷茶杯", "青瓷茶壶盖"])  # of an even and an odd number of bytes
+async def test_a_file_of_two_encodings_is_refused_with_the_row(
+    database: Database, shops: Shops, title: str
+) -> None:
+    lines = [HEAD, *([f"cup{n}", f"{title}{n}号", "手工制作", "杯子", f"C{n}", "", "5"] for n in range(8))]
+    whole = [table(",", line).encode("gb18030") for line in lines]
+    mixed = [*whole[:5], table(",", lines[5]).encode(), *whole[6:]]
+    others = [table(",", lines[0]).encode(), *(table(",", line).encode() for line in lines[1:3]), *whole[3:]]
+
+    for file, row in ((mixed, 6), (others, 2)):
+        with pytest.raises(catalog.SheetUnreadable) as refused:
+            await take(database, shops, b"".join(file))
+        assert (refused.value.facts, await kept(database, shops)) == ({"why": "mixed", "row": row}, [])
+    assert (await take(database, shops, b"".join(whole))).created == 8

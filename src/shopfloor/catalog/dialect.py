@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import IO, Final
 
-from shopfloor.kernel.charsets import Charset, recognised
+from shopfloor.kernel.charsets import Charset, mixed_line, recognised
 from shopfloor.kernel.errors import Invalid
 from shopfloor.kernel.records import dataclass
 
@@ -35,7 +35,7 @@ _NO_TEXT: Final = "The file is not text in UTF-8, UTF-16 or GB18030; save it as 
 
 
 class SheetUnreadable(Invalid):
-    """The file is not a product CSV that can be read.  `why` is empty, encoding, quotes, column, twice, cells or zip."""
+    """The file is not a product CSV that can be read.  `why` is empty, encoding, mixed, quotes, column, twice, cells or zip."""
 
     code = "catalog.sheet_unreadable"
 
@@ -199,6 +199,11 @@ def is_text(cell: str) -> bool:
 def charset_of(stream: IO[bytes]) -> Charset:
     """In which encoding a file is.  Reads all of it.  Raises SheetUnreadable."""
     found = recognised(stream)
+    row = mixed_line(stream, found)
+    if row is not None:
+        raise SheetUnreadable(
+            f"Row {row} is in another encoding than the rest of the file.", why="mixed", row=row
+        )
     if found is None:
         raise SheetUnreadable(_NO_TEXT, why="encoding")
     return found

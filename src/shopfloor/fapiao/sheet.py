@@ -141,6 +141,10 @@ def read(data: bytes) -> list[InRow]:
     """The rows that have a number.  Raises SheetUnreadable with `why`."""
     if len(data) > MAX_SHEET_BYTES:
         raise SheetUnreadable(why="too_large")
+    file = io.BytesIO(data)
+    row = charsets.mixed_line(file, charsets.recognised(file))
+    if row is not None:
+        raise SheetUnreadable(f"Row {row} is in another encoding than the rest.", why="mixed", row=row)
     lines = charsets.decoded(data)
     if lines is None:
         raise SheetUnreadable(why="encoding")

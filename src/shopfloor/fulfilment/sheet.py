@@ -97,6 +97,10 @@ def read(data: bytes) -> Tracked:
     """Raises SheetUnreadable with `why`."""
     if len(data) > MAX_BYTES:
         raise SheetUnreadable("The file is too large: 5 MB at most.", why="too_large")
+    file = io.BytesIO(data)
+    row = charsets.mixed_line(file, charsets.recognised(file))
+    if row is not None:
+        raise SheetUnreadable(f"Row {row} is in another encoding than the rest.", why="mixed", row=row)
     lines = charsets.decoded(data)
     if lines is None:
         raise SheetUnreadable("The file is not text in UTF-8 or GB18030.", why="encoding")

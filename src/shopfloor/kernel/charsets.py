@@ -20,6 +20,7 @@ _LOOKED_AT: Final = 20_000
 # Of so many Chinese characters some are never among those that could be Hangul: two in three are, on average.
 _FEWEST_HANGUL: Final = 16
 _ASCII: Final = re.compile("[\x00-\x7f]+")
+_CHINESE: Final = re.compile("[\u4e00-\u9fff]")
 _BROKEN: Final = re.compile("[\udc80-\udcff]")
 
 # Lead bytes of the two-byte codes of GB18030 whose second is above A0.
@@ -76,6 +77,33 @@ def recognised(stream: IO[bytes]) -> Charset | None:
         return Charset.UTF_8 if real > broken else None
     finally:
         stream.seek(start)
+
+
+def mixed_line(stream: IO[bytes], charset: Charset | None) -> int | None:
+    """The first line that is in another encoding than most of a file that was `recognised` as this; None where all are in one.
+
+    Whoever puts lines of two programs into one file gets lines of UTF-8 among lines of GB18030, which can be read as
+    GB18030 throughout, as other words.  The stream then stands where it stood.
+    """
+    if charset not in {None, Charset.GB18030}:
+        return None
+    start = stream.tell()
+    seen: dict[Charset, list[int]] = {Charset.UTF_8: [], Charset.GB18030: []}
+    try:
+        for number, line in enumerate(stream, 1):
+            if line.isascii():
+                continue
+            try:
+                # Two characters of GB18030 are now and then one or two of UTF-8, but never Chinese ones.
+                kind = Charset.UTF_8 if len(_CHINESE.findall(line.decode())) > 1 else None
+            except UnicodeDecodeError:
+                kind = Charset.GB18030
+            if kind is not None:
+                seen[kind].append(number)
+    finally:
+        stream.seek(start)
+    rarer, other = sorted(seen.values(), key=len)
+    return rarer[0] if rarer and other else None
 
 
 def decoded(data: bytes) -> str | None:

@@ -85,8 +85,18 @@ async def test_a_shop_hides_a_replay_and_says_so(stage: Stage, tmp_path: Path) -
         hidden = await replays.hidden_of(tx, show_ids=[stage.show.id, 999])
         facts = await tx.value("SELECT count(*) FROM kernel.outbox WHERE name = 'replays.hidden'")
     assert (hidden, facts) == ([stage.show.id], 1)
+    # No list offers what nobody may see.
+    mine = f'href="{here}"'
+    lists = ("/s/harbour", "/s/harbour/replays")
+    assert [mine in (await client.get(page)).text for page in lists] == [False, False]
+    unclear = await client.post(f"{desk}/replay", data={"hidden": "maybe"})
+    nothing = await client.post(f"{desk}/replay")
+    async with stage.db.transaction() as tx:
+        assert await replays.hidden_of(tx, show_ids=[stage.show.id]) == [stage.show.id]
+    assert (unclear.status_code, nothing.status_code) == (422, 422)
     await client.post(f"{desk}/replay", data={"hidden": "no"})
     assert "replay.m3u8" in (await client.get(here)).text
+    assert [mine in (await client.get(page)).text for page in lists] == [True, True]
 
 
 async def test_only_a_show_that_is_over_has_a_replay_to_hide(stage: Stage, tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ async def locked_show(tx: Tx, *, shop_id: int, show_id: int) -> Show | None:
 
 
 _LISTED: Final = """shop_id = %(shop_id)s AND (%(status)s::text IS NULL OR status = %(status)s::text)
+           AND id <> ALL(%(without)s::bigint[])
            AND (cardinality(%(patterns)s::text[]) = 0
              OR normalize(concat_ws(E'\n', title, (SELECT string_agg(value, E'\n') FROM jsonb_each_text(titles))), NFKC)
                 ILIKE ALL(%(patterns)s::text[]))
@@ -80,7 +81,13 @@ _LISTED: Final = """shop_id = %(shop_id)s AND (%(status)s::text IS NULL OR statu
 
 
 async def count_shows(
-    tx: Tx, *, shop_id: int, status: str | None, patterns: Sequence[str], before: int | None
+    tx: Tx,
+    *,
+    shop_id: int,
+    status: str | None,
+    patterns: Sequence[str],
+    without: Sequence[int],
+    before: int | None,
 ) -> int:
     """At most one more than is counted (`kernel.paging`)."""
     return await tx.value(
@@ -90,6 +97,7 @@ async def count_shows(
         shop_id=shop_id,
         status=status,
         patterns=list(patterns),
+        without=list(without),
         before=before,
         most=MOST_COUNTED,
     )
@@ -101,6 +109,7 @@ async def shows(
     shop_id: int,
     status: str | None,
     patterns: Sequence[str],
+    without: Sequence[int],
     after: int | None,
     before: int | None,
     limit: int | None,
@@ -124,6 +133,7 @@ async def shows(
         shop_id=shop_id,
         status=status,
         patterns=list(patterns),
+        without=list(without),
         after=after,
         before=before,
         limit=limit,

@@ -4,7 +4,7 @@ Times of the video are milliseconds since 1970 on the clock of the stream (its p
 caller does not know better they are taken from the wall clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -126,7 +126,13 @@ async def airtimes(tx: Tx, *, channel_id: int) -> list[media.Airtime]:
 
 
 async def _count_shows(
-    tx: Tx, *, shop_id: int, status: ShowStatus | None = None, search: str = "", before: int | None = None
+    tx: Tx,
+    *,
+    shop_id: int,
+    status: ShowStatus | None = None,
+    search: str = "",
+    without: Sequence[int] = (),
+    before: int | None = None,
 ) -> paging.Counted:
     return paging.capped(
         await queries.count_shows(
@@ -134,6 +140,7 @@ async def _count_shows(
             shop_id=shop_id,
             status=None if status is None else str(status),
             patterns=patterns_of(search),
+            without=without,
             before=before,
         )
     )
@@ -146,18 +153,20 @@ async def shows(
     shop_id: int,
     status: ShowStatus | None = None,
     search: str = "",
+    without: Sequence[int] = (),
     after: int | None = None,
     before: int | None = None,
     limit: int | None = None,
 ) -> list[Show]:
     """Newest first: all of them, or a page of at most `limit` (`kernel.paging`); `search` looks for each of its words in
-    title and translations.
+    title and translations, `without` leaves these shows out.
     """
     return await queries.shows(
         tx,
         shop_id=shop_id,
         status=None if status is None else str(status),
         patterns=patterns_of(search),
+        without=without,
         after=after,
         before=before,
         limit=limit,

@@ -41,6 +41,13 @@ async def hidden_of(tx: Tx, *, show_ids: Sequence[int]) -> list[int]:
     )
 
 
+async def hidden_in(tx: Tx, *, shop_id: int) -> list[int]:
+    return await tx.value(
+        "SELECT coalesce(array_agg(show_id), '{}') FROM replays.hidden WHERE shop_id = %(shop_id)s",
+        shop_id=shop_id,
+    )
+
+
 async def save_clip(tx: Tx, clip: Clip) -> None:
     """Insert, or let a film that was cut anew take the place of the one before."""
     await tx.run(

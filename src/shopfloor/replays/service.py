@@ -30,7 +30,7 @@ class OfShow:
     show_id: int
 
 
-class NotWholeYet(RuntimeError):
+class NotWholeYet(jobs.NotYet):
     """The last rows of the recording are still on their way: the job tries again."""
 
 
@@ -62,6 +62,11 @@ async def hidden_since(tx: Tx, *, show_id: int) -> datetime | None:
 async def hidden_of(tx: Tx, *, show_ids: Sequence[int]) -> list[int]:
     """Which of these shows have a hidden replay."""
     return await queries.hidden_of(tx, show_ids=show_ids)
+
+
+async def hidden_in(tx: Tx, *, shop_id: int) -> list[int]:
+    """The shows of a shop that have a hidden replay: no list that is for everybody offers them."""
+    return await queries.hidden_in(tx, shop_id=shop_id)
 
 
 async def ask_clips(tx: Tx, *, shop_id: int, show_id: int) -> jobs.Ticket:
@@ -100,7 +105,7 @@ async def make_clips(run: jobs.Run, asked: OfShow, *, recordings: Path) -> None:
             airtime = media.Airtime(found.id, found.shop_id, found.started_at, found.ended_at)
             recorded, _ = await media.recordings_of_show(tx, channel_id=found.channel_id, airtime=airtime)
     if found.status != live.ShowStatus.ENDED or any(each.ended_at is None for each, _ in recorded):
-        raise NotWholeYet
+        raise NotWholeYet("the recording is not whole yet")
     made = 0
     for number, interval in enumerate(intervals):
         ended = interval.ended_video

@@ -132,7 +132,7 @@ async def make_storefront(sources: Sources, reader: Reader, shop: str, _: int = 
 async def past_shows(
     request: Request, shop: str, db: Db, after: Id | None = None, before: Id | None = None
 ) -> Response:
-    """Every show that ended, the latest first."""
+    """Every show that ended and may be seen again, the latest first."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         page = await paging.numbered(
@@ -140,6 +140,7 @@ async def past_shows(
             tx,
             shop_id=found.id,
             status=live.ShowStatus.ENDED,
+            without=await replays.hidden_in(tx, shop_id=found.id),
             after=after,
             before=before,
             limit=PAGE,
@@ -248,7 +249,8 @@ async def programme(tx: Tx, shop: Shop) -> Programme:
     """Live now, then what comes (soonest first), then the last few that were."""
     status = live.ShowStatus
     coming = await live.shows(tx, shop_id=shop.id, status=status.PLANNED)
-    past = await live.shows(tx, shop_id=shop.id, status=status.ENDED, limit=_PAST_SHOWS + 1)
+    hidden = await replays.hidden_in(tx, shop_id=shop.id)
+    past = await live.shows(tx, shop_id=shop.id, status=status.ENDED, without=hidden, limit=_PAST_SHOWS + 1)
     return Programme(
         on_air=await _on_air(tx, shop),
         coming=sorted(coming, key=_begins),

@@ -3,13 +3,17 @@
 import asyncio
 import re
 from pathlib import Path
+from uuid import UUID
 
 import httpx
+from fastapi.routing import APIRoute
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import live
+from shopfloor import live, web
 from shopfloor.web.templating import TEMPLATES, environment
+
+FORMS = ("/console/", "/s/")
 
 
 def key_of(page: str, action: str) -> str:
@@ -29,6 +33,37 @@ def test_every_form_of_the_console_carries_a_key() -> None:
         assert made.count("form_key()") == source.count('method="post"'), path.name
         forms += made.count("form_key()")
     assert forms > 40
+
+
+async def test_a_yes_or_no_that_is_neither_is_refused_before_anything_changes(
+    stage: Stage, tmp_path: Path
+) -> None:
+    client = await signed_in(stage, tmp_path)
+    given = {"shop": "harbour", "show_id": str(stage.show.id), "product_id": str(stage.shirt.id)}
+    given |= dict.fromkeys(("address_id", "order_id"), str(UUID(int=1)))
+    asked: dict[str, int] = {}
+    for route in [route for router in web.routers() for route in router.routes]:
+        if (
+            not isinstance(route, APIRoute)
+            or "POST" not in (route.methods or ())
+            or not route.path.startswith(FORMS)
+        ):
+            continue
+        for field in route.dependant.body_params:
+            if field.field_info.annotation is bool:
+                path = re.sub(r"{(\w+)[^}]*}", lambda name: given.get(name[1], "1"), route.path)
+                answer = await client.post(path, data={field.alias: "perhaps"})
+                asked[f"{route.path} {field.alias}"] = answer.status_code
+
+    assert {path: status for path, status in asked.items() if status != 422} == {}
+    for known in (
+        "/console/{shop}/shows/{show_id}/replay hidden",
+        "/console/{shop}/payments/account/{account_id}/switch on",
+        "/console/{shop}/products/{product_id}/variants/archive archived",
+        "/s/{shop}/account/news news",
+    ):
+        assert known in asked
+    assert len(asked) >= 20
 
 
 async def stock_form(client: httpx.AsyncClient, stage: Stage, *, by: str = "5") -> dict[str, str]:

@@ -28,6 +28,14 @@ async def test_a_path_that_does_not_parse_is_not_found(stage: Stage) -> None:
     assert (await stage.client.get("/s/harbour/checkout/abc")).status_code == 404
 
 
+async def test_a_value_in_an_address_that_does_not_parse_is_said_to_be_unreadable(stage: Stage) -> None:
+    page = await stage.client.get("/s/harbour?after=abc")
+
+    assert page.status_code == 422
+    assert "We couldn&#39;t read this request." in page.text
+    assert "Choose" not in page.text[page.text.index('<main id="main"') : page.text.index("</main>")]
+
+
 async def test_a_wrong_method_keeps_its_status(stage: Stage) -> None:
     answer = await stage.client.post("/s/harbour")
 
@@ -116,11 +124,12 @@ async def test_what_the_edge_and_the_guard_refuse_is_a_page_too_and_json_for_pro
     large = b"x" * (1 << 20) + b"more"
     answer = await stage.client.post("/s/harbour/waitlist", content=large)
     assert (answer.status_code, answer.headers["content-type"]) == (413, "text/html; charset=utf-8")
-    assert "This request is too large" in answer.text
+    assert "This is too large to be sent at once: 1 MB at most." in answer.text
     assert_is_words_in_its_shop(answer.text)
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     program = await stage.client.post("/s/harbour/waitlist", content=large, headers={"accept": "*/*"})
     assert program.json()["code"] == "request.too_large"
+    assert program.json()["facts"] == {"limit": 1 << 20, "largest": "1 MB"}
     forged = {"origin": "https://elsewhere.example"}
     answer = await stage.client.post("/s/harbour/waitlist", data={"a": "b"}, headers=forged)
     assert (answer.status_code, "This request came from another site" in answer.text) == (403, True)
@@ -169,3 +178,31 @@ async def test_static_files_last_and_the_manifest_is_ours(stage: Stage) -> None:
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert (await stage.client.get("/static/manifest.json")).status_code == 404
     assert (await stage.client.get("/static/.built")).status_code == 404
+
+
+@pytest.mark.parametrize("with_file", [True, False])
+async def test_what_was_typed_into_a_form_that_is_too_large_is_shown(
+    stage: Stage, *, with_file: bool
+) -> None:
+    typed = {
+        "alt": "The old pier at low tide, seen from the boat",
+        "description": "Linen & cotton",
+        "password": "Secret words of mine",
+    }
+    if with_file:
+        # Whatever stands before and behind the file in the form.
+        files = {"a": ("large.png", b"x" * (5 << 20)), "note": (None, "Behind the file, 42 words of it")}
+        answer = await stage.client.post("/s/harbour/waitlist", data=typed, files=files)
+    else:
+        answer = await stage.client.post("/s/harbour/waitlist", data={"terms": "word " * 300_000, **typed})
+
+    assert answer.status_code == 413
+    assert_is_words_in_its_shop(answer.text)
+    for text in (
+        "The old pier at low tide",
+        "Linen &amp; cotton",
+        "Behind the file" if with_file else "word word word",
+    ):
+        assert text in answer.text
+    assert "Secret words" not in answer.text
+    assert "xxxxxxxx" not in answer.text

@@ -22,6 +22,7 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id, now
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web.customers import token_of
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.parts import option_words, texts_now
 from shopfloor.web.templating import flash, render
@@ -214,7 +215,7 @@ async def change(
     variant_id: Annotated[Id, Form(ge=1, lt=2**63)],
     quantity: Annotated[int, Form(ge=0, le=purchases.MAX_PER_LINE)] = 1,
     price_minor: Annotated[int, Form(ge=0, le=MAX_MINOR)] = 0,
-    put: Annotated[str, Form(max_length=10)] = "",
+    put: Tick = False,
 ) -> Response:
     """Add so many; with `put` there are so many, none at 0."""
     async with db.transaction() as tx:

@@ -33,6 +33,7 @@ _WRITTEN: Final = 30
 LABELS: Final = {
     "about": N_("About us"),
     "address": N_("Address"),
+    "alt": N_("Alt text"),
     "answer": N_("Why"),
     "city": N_("City"),
     "code": N_("Code"),

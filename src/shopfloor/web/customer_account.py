@@ -38,6 +38,7 @@ from shopfloor.web.customers import (
     takes_phones,
     token_of,
 )
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_, language_of
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash
@@ -93,15 +94,13 @@ async def rename(request: Request, shop: str, shopper: Shopper, db: Db, name: Te
 
 @router.post("/account/news")
 @public
-async def answer_news(
-    request: Request, shop: str, shopper: Shopper, db: Db, news: Annotated[str, Form(max_length=10)] = ""
-) -> Response:
+async def answer_news(request: Request, shop: str, shopper: Shopper, db: Db, news: Tick = False) -> Response:
     async with db.transaction() as tx:
         found, customer = await shop_and_customer(tx, request, shop, shopper)
         await customers.account.answer_news(
             tx,
             customer=customer,
-            granted=bool(news),
+            granted=news,
             source=customers.Source.ACCOUNT,
             wording=language_of(request, found.locale).words.gettext(NEWS),
         )
@@ -318,7 +317,7 @@ async def add_address(
     region: Text = "",
     postcode: Text = "",
     country: Text = "",
-    is_default: Annotated[str, Form(max_length=10)] = "",
+    is_default: Tick = False,
     pasted: Text = "",
     fill: Annotated[str, Form(max_length=10)] = "",
     pick: Annotated[str, Form(max_length=10)] = "",
@@ -331,16 +330,16 @@ async def add_address(
         found, customer = await shop_and_customer(tx, request, shop, shopper)
     if fill:
         form = replace(form, **customers.filled_in(pasted))
-        return _address_page(request, found, form, is_default=bool(is_default))
+        return _address_page(request, found, form, is_default=is_default)
     if pick:
         area = chinese_divisions.Area.chosen(area_region, area_city, area_district)
         form = replace(form, **area.filled_in(form.street))
-        return _address_page(request, found, form, is_default=bool(is_default), picking=area)
+        return _address_page(request, found, form, is_default=is_default, picking=area)
     try:
         async with db.transaction() as tx:
-            await customers.account.add_address(tx, customer=customer, form=form, is_default=bool(is_default))
+            await customers.account.add_address(tx, customer=customer, form=form, is_default=is_default)
     except (customers.AddressRefused, customers.TooManyAddresses) as refusal:
-        return _address_page(request, found, form, is_default=bool(is_default), refusal=refusal)
+        return _address_page(request, found, form, is_default=is_default, refusal=refusal)
     return back(f"/s/{found.slug}/account#addresses", request, N_("Saved."))
 
 
@@ -368,7 +367,7 @@ async def change_address(
     region: Text = "",
     postcode: Text = "",
     country: Text = "",
-    is_default: Annotated[str, Form(max_length=10)] = "",
+    is_default: Tick = False,
     pasted: Text = "",
     fill: Annotated[str, Form(max_length=10)] = "",
     pick: Annotated[str, Form(max_length=10)] = "",
@@ -381,21 +380,19 @@ async def change_address(
         found, customer = await shop_and_customer(tx, request, shop, shopper)
     if fill:
         form = replace(form, **customers.filled_in(pasted))
-        return _address_page(request, found, form, address_id=address_id, is_default=bool(is_default))
+        return _address_page(request, found, form, address_id=address_id, is_default=is_default)
     if pick:
         area = chinese_divisions.Area.chosen(area_region, area_city, area_district)
         form = replace(form, **area.filled_in(form.street))
-        return _address_page(
-            request, found, form, address_id=address_id, is_default=bool(is_default), picking=area
-        )
+        return _address_page(request, found, form, address_id=address_id, is_default=is_default, picking=area)
     try:
         async with db.transaction() as tx:
             await customers.account.change_address(
-                tx, customer=customer, address_id=address_id, form=form, is_default=bool(is_default)
+                tx, customer=customer, address_id=address_id, form=form, is_default=is_default
             )
     except customers.AddressRefused as refusal:
         return _address_page(
-            request, found, form, address_id=address_id, is_default=bool(is_default), refusal=refusal
+            request, found, form, address_id=address_id, is_default=is_default, refusal=refusal
         )
     return back(f"/s/{found.slug}/account#addresses", request, N_("Saved."))
 

@@ -25,6 +25,7 @@ from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web import languages
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_, language_of, speak
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
@@ -326,13 +327,11 @@ def drop_session(response: Response, shop: Shop) -> None:
 
 @router.post("/account/sign-out")
 @public
-async def sign_out(
-    request: Request, shop: str, db: Db, everywhere: Annotated[str, Form(max_length=10)] = ""
-) -> Response:
+async def sign_out(request: Request, shop: str, db: Db, everywhere: Tick = False) -> Response:
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         await customers.signing_in.sign_out(
-            tx, shop_id=found.id, token=token_of(request), everywhere=bool(everywhere)
+            tx, shop_id=found.id, token=token_of(request), everywhere=everywhere
         )
     said = N_("You're signed out on all devices.") if everywhere else N_("You're signed out.")
     response = back(f"/s/{found.slug}/orders", request, said)

@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 import secrets
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Form, Request
 from starlette.datastructures import Headers, UploadFile
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +14,10 @@ from shopfloor import forms
 from shopfloor.kernel.services import services_in, services_of
 from shopfloor.web.languages import N_, speak
 from shopfloor.web.templating import flash
+
+# A box that is ticked or a button of two: "yes" or "no", or a word like these; nothing is no.  A request with anything
+# else is refused before it changes something.
+Tick = Annotated[bool, Form()]
 
 FIELD: Final = "form_key"
 _TRIES: Final = 40

@@ -11,14 +11,25 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 
 from shopfloor import accounts, auth
 from shopfloor.accounts import Actor, Shop
 from shopfloor.auth.api import SESSION_COOKIE
-from shopfloor.kernel import http
+from shopfloor.kernel import form_data, http
+from shopfloor.kernel.asgi import BodyTooLarge
 from shopfloor.kernel.database import DatabaseAway
-from shopfloor.kernel.errors import Forbidden, MethodNotAllowed, Refusal, TooMany, Unauthenticated
+from shopfloor.kernel.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    Refusal,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.services import services_of
 from shopfloor.web import corrections
@@ -52,6 +63,13 @@ _ONLY_FORMS: Final = (
     N_("It only answers a form. Go back and send the form again."),
 )
 _ONLY_OPENED: Final = N_("This page can only be opened. What was sent here has changed nothing.")
+# What a status means where nothing but the status is known.
+_KINDS: Final[Mapping[int, type[Refusal]]] = {
+    kind.status: kind
+    for kind in (
+        Invalid, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, Conflict, BodyTooLarge, TooMany, Unavailable,
+    )
+}  # fmt: skip
 _PROGRAMS: Final = ("/v1/", "/room/", "/media/", "/e", "/metrics", "/healthz", "/static/", "/pictures/")
 
 
@@ -299,16 +317,21 @@ async def answer_incident(request: Request, problem: Exception) -> Response:
     )
 
 
-async def page_at_the_edge(app: FastAPI, scope: Scope, refusal: Refusal) -> Response | None:
-    """What a person sees of a refusal that was made before the application was asked; None for programs."""
-    request = Request({**scope, "app": app})
-    return await refusal_page(request, refusal) if wants_page(request) else None
+async def page_at_the_edge(app: FastAPI, scope: Scope, receive: Receive, refusal: Refusal) -> Response | None:
+    """What a person sees of a refusal that was made before the application was asked; None for programs.
+
+    A form that was refused unread is read for what was typed, which the page shows.
+    """
+    request = Request({**scope, "app": app}, receive)
+    if not wants_page(request):
+        return None
+    await form_data.read_texts(request)
+    return await refusal_page(request, refusal)
 
 
 def _of_status(status: int) -> Refusal:
-    kinds = {kind.status: kind for kind in Refusal.__subclasses__()}
-    kind = kinds.get(status) or kinds[422]
-    return kind(MESSAGES[kind.code])
+    kind = _KINDS.get(status, Invalid)
+    return kind(SENTENCES[status] if kind is BodyTooLarge else MESSAGES[kind.code])
 
 
 async def answer_sent_back(request: Request, problem: Exception) -> Response:

@@ -12,6 +12,7 @@ from shopfloor.kernel.http import Db
 from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.shoppers.api import Shopper
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_, language_of, speak
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash
@@ -71,7 +72,7 @@ async def want_texts(
     shopper: Shopper,
     db: Db,
     key: str | None = None,
-    wanted: Annotated[str, Form(max_length=10)] = "",
+    wanted: Tick = False,
 ) -> Response:
     """The buyer asks for messages about an order by SMS, or wants no more of them from this shop."""
     words = speak(request)

@@ -16,6 +16,7 @@ from shopfloor.kernel.routes import Router
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import id_of
 from shopfloor.web.console.languages import other_language
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 
@@ -136,7 +137,7 @@ async def _one(
 
 @router.post("/{collection_id}")
 async def change(
-    desk: Editor, collection_id: Id, title: Text = "", other_title: Text = "", is_shown: Text = ""
+    desk: Editor, collection_id: Id, title: Text = "", other_title: Text = "", is_shown: Tick = False
 ) -> Response:
     try:
         async with desk.work() as tx:
@@ -147,10 +148,10 @@ async def change(
                 collection_id=collection_id,
                 title=title,
                 titles={**before.titles, other_language(desk): other_title},
-                is_shown=bool(is_shown),
+                is_shown=is_shown,
             )
     except Refusal as refusal:
-        typed = {"title": title, "other_title": other_title, "is_shown": is_shown}
+        typed = {"title": title, "other_title": other_title, "is_shown": "yes" if is_shown else ""}
         field = "other_title" if refusal.facts.get("field") == "titles" else "title"
         return await _one(
             desk,

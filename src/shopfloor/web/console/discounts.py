@@ -25,6 +25,7 @@ from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import choice_of, id_of, moment_of
 from shopfloor.web.console.shows import local_input
 from shopfloor.web.console.taxes import about, errors_of, rule_id
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 
 router = Router(prefix="/console/{shop}/discounts", include_in_schema=False)
@@ -211,11 +212,11 @@ async def save(
     cap: Text = "",
     product_ids: Some = None,
     show_id: Text = "",
-    first_order: Text = "",
+    first_order: Tick = False,
     starts_at: Text = "",
     ends_at: Text = "",
     priority: Text = "",
-    combines: Text = "",
+    combines: Tick = False,
     per_buyer: Text = "",
     most_uses: Text = "",
     most_claims: Text = "",
@@ -228,9 +229,9 @@ async def save(
     typed = {
         "title": title, "method": method, "code": code, "slug": slug, "kind": kind, "level": level, "percent": percent,
         "amount": amount, "every": every, "steps": steps, "minimum": minimum, "minimum_quantity": minimum_quantity,
-        "cap": cap, "show_id": show_id, "first_order": first_order, "starts_at": starts_at, "ends_at": ends_at,
-        "priority": priority, "combines": combines, "per_buyer": per_buyer, "most_uses": most_uses,
-        "most_claims": most_claims, "budget": budget,
+        "cap": cap, "show_id": show_id, "first_order": "yes" if first_order else "",
+        "starts_at": starts_at, "ends_at": ends_at, "priority": priority, "combines": "yes" if combines else "",
+        "per_buyer": per_buyer, "most_uses": most_uses, "most_claims": most_claims, "budget": budget,
     }  # fmt: skip
     shown = typed | {"show": show_id, "products": product_ids or [], "product_ids": product_ids or []}
     number = 0
@@ -319,12 +320,10 @@ def _steps(desk: Desk, typed: str) -> list[dict[str, int]]:
 
 
 @router.post("/{discount_id:id}/pause")
-async def pause(desk: Manager, discount_id: Id, paused: Text = "yes") -> Response:
+async def pause(desk: Manager, discount_id: Id, paused: Tick) -> Response:
     async with desk.work() as tx:
-        await promotions.service.pause(
-            tx, shop_id=desk.shop.id, discount_id=discount_id, paused=paused == "yes"
-        )
-    said = N_("Discount paused.") if paused == "yes" else N_("Discount resumed.")
+        await promotions.service.pause(tx, shop_id=desk.shop.id, discount_id=discount_id, paused=paused)
+    said = N_("Discount paused.") if paused else N_("Discount resumed.")
     return desk.back(f"/discounts/{discount_id}", desk.say(said))
 
 

@@ -17,6 +17,7 @@ from shopfloor.kernel.http import as_download
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.console.form_values import NotAChoice
 from shopfloor.web.console.state_tabs import listed
 from shopfloor.web.fapiao import WHY, errors_of, kinds
 from shopfloor.web.languages import N_
@@ -32,6 +33,8 @@ MoneyManager = Annotated[Desk, at(Permission.MONEY_MANAGE)]
 Text = Annotated[str, Form(max_length=1000)]
 Files = Annotated[list[UploadFile] | None, File()]
 _SHOWN: Final = 5
+# Whether buyers may ask for one; None: as the place of the shop says.
+OFFERED: Final = {"": None, "yes": True, "no": False}
 
 
 @router.get("/fapiao")
@@ -272,8 +275,10 @@ async def file(desk: Viewer, file_id: UUID) -> Response:
 async def set_settings(
     desk: MoneyManager, offered: Text = "", goods_name: Text = "", goods_code: Text = ""
 ) -> Response:
-    wanted = fapiao.Settings({"yes": True, "no": False}.get(offered), goods_name, goods_code)
     with desk.back_if_refused("/invoices#fapiao"):
+        if offered not in OFFERED:
+            raise NotAChoice(field="offered", given=offered[:40])
+        wanted = fapiao.Settings(OFFERED[offered], goods_name, goods_code)
         async with desk.work() as tx:
             await fapiao.set_settings(tx, shop_id=desk.shop.id, wanted=wanted)
     return desk.back("/invoices#fapiao", desk.say(N_("Saved.")))

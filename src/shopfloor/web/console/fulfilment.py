@@ -14,11 +14,12 @@ from shopfloor.documents import SheetKind
 from shopfloor.fulfilment import State
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.errors import Invalid, Refusal
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import now, whole_number
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.making import making
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.papers import pdf
 from shopfloor.web.refusals import message_of
@@ -52,10 +53,9 @@ SAID: Final = {
 _SHOWN: Final = 5
 
 
-class NoParcels(Refusal):
+class NoParcels(Invalid):
     """Choose parcels first."""
 
-    status = 422
     code = "fulfilment.none_chosen"
 
 
@@ -124,7 +124,7 @@ async def find(desk: Manager, code: Text = "") -> Response:
 async def act(
     desk: Manager,
     parcels: Annotated[list[UUID] | None, Form(max_length=500)] = None,
-    every: Text = "",
+    every: Tick = False,
     state: Text = "",
     show: Text = "",
     location: Text = "",
@@ -162,7 +162,7 @@ async def act(
 
 
 async def _chosen(
-    tx: Tx, desk: Desk, ticked: list[UUID], every: str, state: str, show: str, location: str
+    tx: Tx, desk: Desk, ticked: list[UUID], every: bool, state: str, show: str, location: str
 ) -> list[UUID]:
     """Raises NoParcels."""
     if every and state in TABS:
@@ -243,7 +243,7 @@ async def _why(desk: Desk, stayed: Mapping[UUID, Refusal]) -> str:
 
 @router.post("/tracking")
 async def tracking(
-    desk: Manager, file: UploadFile | None = None, carrier: Text = "", ship: Text = ""
+    desk: Manager, file: UploadFile | None = None, carrier: Text = "", ship: Tick = False
 ) -> Response:
     """A carrier's list with tracking numbers."""
     try:
@@ -254,7 +254,7 @@ async def tracking(
             shop_id=desk.shop.id,
             data=data,
             carrier=carrier.strip(),
-            ship=bool(ship),
+            ship=ship,
             actor=f"person:{desk.actor.person_id}",
         )
     except Refusal as refusal:

@@ -14,6 +14,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.kernel.routes import Router
 from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.papers import pdf
 from shopfloor.web.refusals import message_of
@@ -61,11 +62,11 @@ async def set_seller(
     footer: Text = "",
     invoice_prefix: Text = "",
     credit_prefix: Text = "",
-    automatic: Text = "",
+    automatic: Tick = False,
 ) -> Response:
     wanted = documents.Seller(
         name.strip(), address.strip(), tax_number, registration, email, footer, invoice_prefix, credit_prefix,
-        automatic=bool(automatic),
+        automatic=automatic,
     )  # fmt: skip
     try:
         async with desk.work() as tx:

@@ -17,6 +17,7 @@ from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import whole_number
 from shopfloor.notifications import Kind, MailServer, Security, State, Wording
 from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_, by_tag
 from shopfloor.web.refusals import SentBack, message_of
 
@@ -283,11 +284,11 @@ async def check_domain(desk: Manager) -> Response:
 
 
 @router.post("/domain/signing")
-async def set_signing(desk: Owner, signs: Text = "") -> Response:
+async def set_signing(desk: Owner, signs: Tick = False) -> Response:
     server = await _server_of(desk)
     with desk.back_if_refused("/messages/domain"):
         async with desk.work() as tx:
-            await mail_signing.set_signs(tx, shop_id=desk.shop.id, sender=server.sender, signs=bool(signs))
+            await mail_signing.set_signs(tx, shop_id=desk.shop.id, sender=server.sender, signs=signs)
     said = N_("Messages are signed from now on.") if signs else N_("Messages are no longer signed.")
     return desk.back("/messages/domain", desk.say(said))
 

@@ -28,7 +28,7 @@ from shopfloor import (
 )
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
-from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.errors import Invalid, Refusal
 from shopfloor.kernel.http import as_download
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
@@ -37,6 +37,7 @@ from shopfloor.web.console import messages, order_history, unpaid
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.disputes import words as dispute_words
 from shopfloor.web.console.form_values import NotAChoice, NotADate, day_of, id_of
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.paying import connections_of
 from shopfloor.web.refusals import message_of
@@ -56,10 +57,9 @@ DONE: Final = {"paid": N_("%(n)s marked as paid."), "ship": N_("%(n)s marked as 
 _EXPLAINED: Final = 5
 
 
-class NoOrders(Refusal):
+class NoOrders(Invalid):
     """Choose orders first."""
 
-    status = 422
     code = "orders.none_chosen"
 
 
@@ -193,7 +193,7 @@ async def act(
     desk: Manager,
     asked: Narrowing,
     ticked: Annotated[list[UUID] | None, Form(alias="orders", max_length=500)] = None,
-    every: Text = "",
+    every: Tick = False,
     action: Text = "",
 ) -> Response:
     """One button for many orders: those that are ticked, or all of the list that the address narrows down to."""

@@ -30,6 +30,7 @@ from shopfloor.kernel.values import whole_number
 from shopfloor.web.console import payment_fields
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.disputes import words as dispute_words
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.paying import connections_of
 
@@ -276,29 +277,29 @@ async def check_account(desk: Manager, account_id: Id) -> Response:
 
 
 @router.post("/account/{account_id}/switch")
-async def switch_account(desk: Manager, account_id: Id, on: Text = "") -> Response:
+async def switch_account(desk: Manager, account_id: Id, on: Tick) -> Response:
     try:
         async with desk.work() as tx:
-            await payment_accounts.switch(tx, shop_id=desk.shop.id, connection_id=account_id, on=on == "yes")
+            await payment_accounts.switch(tx, shop_id=desk.shop.id, connection_id=account_id, on=on)
     except Refusal as refusal:
         return desk.refused("/payments", refusal)
-    said = N_("Buyers can pay with it now.") if on == "yes" else N_("Switched off. Refunds still work.")
+    said = N_("Buyers can pay with it now.") if on else N_("Switched off. Refunds still work.")
     return desk.back("/payments", desk.say(said))
 
 
 @router.post("/account/{account_id}/capture")
-async def capture_later(desk: Manager, account_id: Id, later: Text = "") -> Response:
+async def capture_later(desk: Manager, account_id: Id, later: Tick) -> Response:
     """Whether buyers are charged when their orders ship, or when they are placed."""
     try:
         async with desk.work() as tx:
             await payment_accounts.capture_later(
-                tx, shop_id=desk.shop.id, connection_id=account_id, later=later == "yes"
+                tx, shop_id=desk.shop.id, connection_id=account_id, later=later
             )
     except Refusal as refusal:
         return desk.refused("/payments", refusal)
     said = (
         N_("New orders are authorised now and charged when they ship.")
-        if later == "yes"
+        if later
         else N_("New orders are charged when they are placed.")
     )
     return desk.back("/payments", desk.say(said))

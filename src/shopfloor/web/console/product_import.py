@@ -16,6 +16,7 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk
 from shopfloor.web.console.products import Editor, Viewer, status_of
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of, sentence
 
@@ -49,7 +50,7 @@ async def take_sheet(
     location: Annotated[str, Form(max_length=20)] = "",
     new_status: Annotated[str, Form(max_length=20)] = "",
     decimal_sign: Annotated[str, Form(max_length=20)] = "",
-    check: Annotated[str, Form(max_length=10)] = "",
+    check: Tick = False,
 ) -> Response:
     """Products without fault are taken, the others are told row by row.  `check`: say what would happen, take nothing."""
     report: catalog.Report | None = None
@@ -69,7 +70,7 @@ async def take_sheet(
                 actor=desk.actor,
                 archive=found.archive,
                 stock_is_taken=location_id is not None,
-                is_trial=bool(check),
+                is_trial=check,
                 new_status=status_of(new_status),
                 decimal_sign=_SIGNS.get(decimal_sign),
             )
@@ -87,7 +88,7 @@ async def take_sheet(
             errors={field: message_of(refusal, desk.language)},
             status=refusal.status,
         )
-    return await _import_page(desk, report=report, counted=counted, checked=bool(check), chosen=chosen)
+    return await _import_page(desk, report=report, counted=counted, checked=check, chosen=chosen)
 
 
 def _sent(file: UploadFile | None) -> IO[bytes] | None:

@@ -24,6 +24,7 @@ from shopfloor.web.console.languages import other_language
 from shopfloor.web.console.offers import variant_label
 from shopfloor.web.console.product_bundles import ROWS, bundle_forms, variant_meant
 from shopfloor.web.console.taxes import about
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 from shopfloor.web.returning import reason_words
@@ -418,9 +419,7 @@ async def delete_variants(desk: Editor, product_id: Id) -> Response:
 
 
 @router.post("/{product_id}/variants/archive")
-async def archive_variants(
-    desk: Editor, product_id: Id, archived: Annotated[str, Form()] = "yes"
-) -> Response:
+async def archive_variants(desk: Editor, product_id: Id, archived: Tick = True) -> Response:
     """Off sale, or back on sale: all of those that were chosen, or none."""
     back = f"/products/{product_id}#variants"
     chosen = [id_of(str(value)) for value in (await desk.request.form()).getlist("variant_id")]
@@ -431,13 +430,11 @@ async def archive_variants(
             if not {variant.id for variant in own}.issuperset(chosen):
                 raise catalog.UnknownVariant
             for each in sorted(set(chosen)):
-                await catalog.update_variant(
-                    tx, shop_id=desk.shop.id, variant_id=each, archived=archived == "yes"
-                )
+                await catalog.update_variant(tx, shop_id=desk.shop.id, variant_id=each, archived=archived)
             lefts = await stock.available(tx, shop_id=desk.shop.id, variant_ids=chosen)
     if not chosen:
         return desk.back(back, desk.say(N_("Select variants first.")))
-    if archived != "yes":
+    if not archived:
         return desk.back(back, desk.say(N_("On sale again.")))
     units = sum(left.now for left in lefts.values())
     said = desk.say(N_("Archived: shoppers no longer see it. Orders and prices stay on record."))

@@ -17,6 +17,7 @@ from shopfloor.returns import Arrived, Condition, Journey, State
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.making import making
 from shopfloor.web.console.state_tabs import listed
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.papers import pdf
 from shopfloor.web.paying import connections_of
@@ -349,7 +350,7 @@ async def set_rules(
     withdrawal_days: Text = "",
     goodwill_days: Text = "",
     claim_days: Text = "",
-    seller_pays: Text = "",
+    seller_pays: Tick = False,
     address: Text = "",
     note: Text = "",
 ) -> Response:
@@ -381,7 +382,7 @@ async def set_rules(
             await policies.return_rules.set_rules(
                 tx,
                 actor=desk.actor,
-                rules=rules(**days, seller_pays=bool(seller_pays), address=address, note=note),
+                rules=rules(**days, seller_pays=seller_pays, address=address, note=note),
             )
     except Refusal as refusal:
         field = str(refusal.facts.get("field", "note"))

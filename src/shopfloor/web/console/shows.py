@@ -28,6 +28,7 @@ from shopfloor.web.console.offers import (
     set_offer_prices,
     variant_label,
 )
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 from shopfloor.web.replays import is_recorded
@@ -287,19 +288,19 @@ async def change(
 
 
 @router.post("/{show_id}/replay")
-async def change_replay(desk: Runner, show_id: Id, hidden: Text = "") -> Response:
+async def change_replay(desk: Runner, show_id: Id, hidden: Tick) -> Response:
     """Hide the replay of an ended show, or show it again; the recording stays."""
     here = f"/shows/{show_id}#replay"
     with desk.back_if_refused(here):
         async with desk.work() as tx:
             await replays.hide(
-                tx, shop_id=desk.shop.id, show_id=show_id, hidden=hidden == "yes", by=desk.actor.person_id
+                tx, shop_id=desk.shop.id, show_id=show_id, hidden=hidden, by=desk.actor.person_id
             )
     return desk.back(
         here,
         desk.say(
             N_("Hidden. The recording is kept; only your shop can watch it.")
-            if hidden == "yes"
+            if hidden
             else N_("Everyone can watch the replay again.")
         ),
     )

@@ -25,6 +25,7 @@ from shopfloor.web.console.messages import (
     settings_of,
     tongue_name,
 )
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries
@@ -198,7 +199,7 @@ async def save_words(
     kind: WordedKind,
     tongue: Tongue,
     words: Text = "",
-    look: Annotated[str, Form(max_length=5)] = "",
+    look: Tick = False,
 ) -> Response:
     """Keep them; with `look` only show what they become."""
     try:

@@ -23,6 +23,7 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import now, whole_number
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import day_of, id_of
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import option_words
 from shopfloor.web.purchase_orders import csv_of, named
@@ -223,9 +224,15 @@ async def change(
     email: Text = "",
     locale: Text = "en",
     capacity: Text = "",
-    active: Text = "",
+    active: Tick = False,
 ) -> Response:
-    values = {"name": name, "email": email, "locale": locale, "capacity": capacity, "active": active}
+    values = {
+        "name": name,
+        "email": email,
+        "locale": locale,
+        "capacity": capacity,
+        "active": "yes" if active else "",
+    }
     reading = Reading(desk)
     per_week = reading.quantity("capacity", capacity, least=1) or None
     if not reading.errors:
@@ -239,7 +246,7 @@ async def change(
                     email=email,
                     locale=locale,
                     capacity_per_week=per_week,
-                    active=active == "yes",
+                    active=active,
                 )
             return desk.back(f"/suppliers/{supplier_id}", desk.say(N_("Saved.")))
         except supply.UnknownSupplier:

@@ -15,6 +15,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.routes import Router
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import choice_of, day_of, id_of
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries, country_name
@@ -65,7 +66,7 @@ async def change(
     desk: Manager,
     origin_country: Text = "",
     origin_region: Text = "",
-    included: Text = "yes",
+    included: Tick = True,
     rounding: Text = "line",
     place: Text = "destination",
     shipping_class: Text = "",
@@ -73,7 +74,7 @@ async def change(
     reference_days: Text = "",
 ) -> Response:
     typed = {
-        "origin_country": origin_country, "origin_region": origin_region, "included": included == "yes",
+        "origin_country": origin_country, "origin_region": origin_region, "included": included,
         "rounding": rounding, "place": place, "shipping_class": shipping_class, "tax_number": tax_number,
         "reference_days": reference_days,
     }  # fmt: skip
@@ -86,7 +87,7 @@ async def change(
                 shop_id=desk.shop.id,
                 wanted=pricing.records.TaxSettings(
                     origin_country=origin_country,
-                    included=included == "yes",
+                    included=included,
                     rounding=choice_of(pricing.Rounding, rounding, field="rounding"),
                     place=choice_of(pricing.TaxPlace, place, field="place"),
                     origin_region=origin_region,
@@ -166,7 +167,7 @@ async def save_rate(
     postcodes: Text = "",
     valid_from: Text = "",
     valid_until: Text = "",
-    adds: Text = "",
+    adds: Tick = False,
 ) -> Response:
     typed = {
         "id": rate_id, "country": country, "percent": percent, "tax_class": tax_class, "name": name, "regions": regions,
@@ -191,7 +192,7 @@ async def save_rate(
                     postcodes=entries(postcodes),
                     valid_from=first,
                     valid_until=last,
-                    adds=bool(adds),
+                    adds=adds,
                 ),
             )
     except Refusal as refusal:

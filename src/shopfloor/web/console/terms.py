@@ -17,6 +17,7 @@ from shopfloor.kernel.routes import Router
 from shopfloor.web import regions
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.taxes import about, errors_of
+from shopfloor.web.forms import Tick
 from shopfloor.web.languages import LANGUAGES, N_, by_tag, fitting
 from shopfloor.web.refusals import message_of
 
@@ -183,7 +184,7 @@ async def change(
     pay_to: Annotated[str | None, Form(max_length=2000)] = None,
     pick_up_at: Text = "",
     free_from: Text = "",
-    keep_deposit: Text = "",
+    keep_deposit: Tick = False,
 ) -> Response:
     """A field that the form does not have stays as it is; one that was emptied is refused."""
 
@@ -215,7 +216,7 @@ async def change(
                 balance_within_days=number(
                     "balance_within_days", before.balance_within_days, most=terms.MOST_BALANCE_WITHIN_DAYS
                 ),
-                keep_deposit=bool(keep_deposit),
+                keep_deposit=keep_deposit,
                 together_hours=number(
                     "together_hours", before.together_hours, least=0, most=terms.MOST_TOGETHER_HOURS
                 ),

@@ -17,7 +17,7 @@ from shopfloor.kernel.http import as_download
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.console.desk import Desk, at, at_page
-from shopfloor.web.console.form_values import NotAChoice
+from shopfloor.web.console.form_values import one_of
 from shopfloor.web.console.state_tabs import listed
 from shopfloor.web.fapiao import WHY, errors_of, kinds
 from shopfloor.web.languages import N_
@@ -276,9 +276,7 @@ async def set_settings(
     desk: MoneyManager, offered: Text = "", goods_name: Text = "", goods_code: Text = ""
 ) -> Response:
     with desk.back_if_refused("/invoices#fapiao"):
-        if offered not in OFFERED:
-            raise NotAChoice(field="offered", given=offered[:40])
-        wanted = fapiao.Settings(OFFERED[offered], goods_name, goods_code)
+        wanted = fapiao.Settings(one_of(OFFERED, offered, field="offered"), goods_name, goods_code)
         async with desk.work() as tx:
             await fapiao.set_settings(tx, shop_id=desk.shop.id, wanted=wanted)
     return desk.back("/invoices#fapiao", desk.say(N_("Saved.")))

@@ -1,6 +1,6 @@
 """What people type into forms, made into values or refused with a code."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cache
@@ -16,6 +16,7 @@ from shopfloor.kernel.errors import Invalid
 from shopfloor.kernel.values import MAX_QUANTITY, whole_number
 
 E = TypeVar("E", bound=Enum)
+T = TypeVar("T")
 
 
 class NotAName(Invalid):
@@ -56,6 +57,14 @@ def choice_of(options: type[E], text: str, *, field: str) -> E:
     try:
         return options(text)
     except ValueError:
+        raise NotAChoice(field=field, given=text[:40]) from None
+
+
+def one_of(options: Mapping[str, T], text: str, *, field: str) -> T:
+    """What stands for this value of a field.  Raises NotAChoice."""
+    try:
+        return options[text]
+    except KeyError:
         raise NotAChoice(field=field, given=text[:40]) from None
 
 

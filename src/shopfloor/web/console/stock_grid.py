@@ -23,7 +23,7 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_QUANTITY, whole_number
 from shopfloor.web.console.desk import Desk
-from shopfloor.web.console.form_values import NotAChoice, id_of
+from shopfloor.web.console.form_values import id_of, one_of
 from shopfloor.web.console.stock import Editor, Viewer
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
@@ -219,9 +219,7 @@ async def save(desk: Editor, why: Text = "counted", listed: Text = "") -> Respon
     typed = dict(desk.sent.fields)
     errors: dict[str, str] = {}
     changes: list[Change] = []
-    if why not in WHY:
-        raise NotAChoice(field="why", given=why[:40])
-    more, fewer = WHY[why]
+    more, fewer = one_of(WHY, why, field="why")
     sent = Counter(name for name, _ in desk.sent.fields)
     taken: set[tuple[int, int]] = set()
     for name, text in desk.sent.fields:

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { cameFrom } from "../src/common/came_from.ts";
 import { ServerClock } from "../src/common/clock.ts";
 import { Collector } from "../src/common/collect.ts";
 import { away, countdown, day, money } from "../src/common/format.ts";
@@ -94,4 +95,10 @@ test("how long it is, in the largest unit of which there are two", () => {
   assert.equal(away(26 * 3600 + 420, "en"), "in 26 hours");
   assert.equal(away(72 * 3600, "en"), "in 3 days");
   assert.equal(away(3 * 86_400, "zh-CN"), "3天后");
+});
+
+test("a link says which platform it stood on", () => {
+  assert.equal(cameFrom("#from=youtube-2"), "youtube-2");
+  for (const hash of ["", "#offers", "#from=", "#from=You Tube", "#from=a&b", `#from=${"a".repeat(33)}`])
+    assert.equal(cameFrom(hash), undefined, hash);
 });

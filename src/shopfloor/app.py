@@ -60,7 +60,7 @@ from shopfloor.fapiao import LARGE_BODIES as LARGE_FAPIAO
 from shopfloor.fapiao import api as fapiao_api
 from shopfloor.inventory import api as stock_api
 from shopfloor.invoicing import api as invoicing_api
-from shopfloor.kernel import http, logs, outbox, public_address, route_access
+from shopfloor.kernel import http, logs, outbox, public_address, route_access, secrets
 from shopfloor.kernel.client_address import is_own_machine
 from shopfloor.kernel.connections import CallbackCount, Connections, raise_file_limit, room_for
 from shopfloor.kernel.database import Database, DatabaseAway
@@ -182,6 +182,8 @@ class Node:
             airtimes=wiring.airtimes(self.db),
             staff=wiring.StaffOfChannels(self.db),
             counter=CallbackCount(self.connections),
+            box=secrets.box(settings),
+            allowed=settings.fetchable,
         )
         self.pages = web.SharedPages()
         self.sitemaps = web.Sitemaps()

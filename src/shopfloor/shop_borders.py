@@ -24,6 +24,7 @@ _NAMED: Final = {
     "collection_id": "collections.collection",
     "connection_id": "payments.connection",
     "customer_id": "customers.customer",
+    "destination_id": "media.destination",
     "discount_id": "promotions.discount",
     "dispute_id": "disputes.dispute",
     "forecast_id": "demand.forecast",

@@ -361,6 +361,43 @@ async def test_every_page_speaks_chinese(client: httpx.AsyncClient, stage: Stage
         assert words in page.text, path
 
 
+async def test_a_show_goes_to_other_platforms_too(client: httpx.AsyncClient, stage: Stage) -> None:
+    async with stage.db.transaction() as tx:
+        camera, _ = await media.create_channel(tx, shop_id=stage.shop.id, name="Table")
+        theirs, _ = await media.create_channel(tx, shop_id=stage.shop.id + 1, name="Theirs")
+    here = "/console/harbour/media"
+    good = {"name": "YouTube", "url": "rtmp://a.rtmp.youtube.com/live2", "key": "s3cret"}
+    refused = await client.post(
+        f"{here}/{camera.id}/destinations", data={**good, "url": "https://youtube.com"}
+    )
+    assert refused.status_code == 422
+    assert "Enter the address as the platform shows it" in refused.text
+    assert 'value="YouTube"' in refused.text
+    assert "s3cret" not in refused.text
+    assert (await client.post(f"{here}/{theirs.id}/destinations", data=good)).status_code == 404
+
+    page = (await client.post(f"{here}/{camera.id}/destinations", data=good, follow_redirects=True)).text
+    assert "Starts with the show" in page
+    assert f"http://shop.test/s/harbour/live/{stage.show.id}#from=youtube" in page
+    assert "s3cret" not in page
+    async with stage.db.transaction() as tx:
+        [made] = await media.destinations.destinations(tx, shop_id=stage.shop.id)
+    at = f"{here}/destinations/{made.id}"
+    assert (await client.post(f"{at}/switch", data={"on": "maybe"})).status_code == 422
+    page = (await client.post(f"{at}/switch", data={"on": "off"}, follow_redirects=True)).text
+    assert ">Off</span>" in page
+    page = (await client.post(f"{at}/key", data={"key": " "}, follow_redirects=True)).text
+    assert "Enter the stream key as the platform shows it." in page
+    assert (
+        "Stream key changed."
+        in (await client.post(f"{at}/key", data={"key": "new"}, follow_redirects=True)).text
+    )
+    page = (await client.post(f"{at}/remove", follow_redirects=True)).text
+    assert "Removed, with its stream key." in page
+    assert "youtube.com/live2</span>" not in page
+    assert "no longer in the list" in (await client.post(f"{at}/remove", follow_redirects=True)).text
+
+
 async def test_the_prompter_follows_what_is_featured(client: httpx.AsyncClient, stage: Stage) -> None:
     studio = f"{HERE}/{stage.show.id}/studio"
     [only] = await slots(stage)

@@ -8,7 +8,7 @@ Networks that an operator names in the settings may be private.
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, cast
 from urllib.parse import urljoin, urlsplit
@@ -101,6 +101,28 @@ async def _resolved(host: str, port: int) -> list[Address]:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     # A scope (fe80::1%eth0) is no part of the address.
     return list(dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
+
+
+async def permitted(
+    host: str, port: int, *, ports: Container[int], allowed: Sequence[Network], resolve: Resolve = _resolved
+) -> list[str]:
+    """The addresses of a server that somebody typed, for protocols other than HTTP: connect to these and no others.
+
+    Public ones at `ports`; those in `allowed` networks at any.  Raises AddressRefused, Unreachable.
+    """
+    try:
+        found = await resolve(host, port)
+    except OSError as problem:
+        raise Unreachable("The name of the server is not known.", host=host) from problem
+    kept = [
+        str(address)
+        for address in found
+        if any(address in network for network in allowed if network.version == address.version)
+        or (port in ports and is_public(address))
+    ]
+    if not kept:
+        raise AddressRefused(host=host)
+    return kept
 
 
 class _Guarded(httpcore.AsyncNetworkBackend):

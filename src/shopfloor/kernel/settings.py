@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     )
     fetch_networks: str = Field(
         default="",
-        description="Private networks that addresses typed by merchants (pictures of an import, mail servers, webhooks) may lead to, as in 10.0.0.0/8; public addresses always may.",
+        description="Private networks that addresses typed by merchants (pictures of an import, mail servers, webhooks, other platforms) may lead to, as in 10.0.0.0/8; public addresses always may.",
     )
     own_networks: str = Field(
         default="",

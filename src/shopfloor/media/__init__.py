@@ -6,6 +6,7 @@ every frame, product moment and recording; neither a slow disk nor an absent dat
 every recorded segment has its hash, and every hole its row.
 """
 
+from shopfloor.media import destinations
 from shopfloor.media.access import Airtime, Staff
 from shopfloor.media.audit import audit
 from shopfloor.media.camera import make_camera_protocol
@@ -14,6 +15,8 @@ from shopfloor.media.films import write as write_film
 from shopfloor.media.models import (
     Channel,
     ChannelUnknown,
+    Destination,
+    DestinationUnknown,
     Gap,
     GapCause,
     MomentReused,
@@ -53,6 +56,8 @@ __all__ = [
     "BadChannelName",
     "Channel",
     "ChannelUnknown",
+    "Destination",
+    "DestinationUnknown",
     "Gap",
     "GapCause",
     "MediaServer",
@@ -71,6 +76,7 @@ __all__ = [
     "clip_url",
     "coverage",
     "create_channel",
+    "destinations",
     "gaps",
     "in_ms",
     "is_recorded",

@@ -104,6 +104,52 @@ class Channel:
     key_changed_at: datetime
 
 
+class DestinationUnknown(NotFound):
+    """There is no such destination here."""
+
+    code = "media.destination_unknown"
+
+
+class DestinationState(StrEnum):
+    IDLE = "idle"
+    """No show runs, or the camera is silent."""
+    CONNECTING = "connecting"
+    LIVE = "live"
+    WAITING = "waiting"
+    """It failed, and is tried again by and by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Another platform that the stream of a channel is passed on to.
+
+    `code` stands in its link back to the room (`?from=`).  `why` says what is wrong while it waits: `away`, `refused`,
+    `address` or `key`.  `dropped` frames were left out because it was too slow.
+    """
+
+    id: int
+    shop_id: int
+    channel_id: int
+    name: str
+    url: str
+    sealed_key: bytes
+    code: str
+    is_on: bool
+    version: int
+    state: DestinationState
+    why: str
+    dropped: int
+    state_at: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", DestinationState(self.state))
+
+    @property
+    def about(self) -> str:
+        """What its key is sealed for."""
+        return f"media.destination {self.shop_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """Whom a stream key belongs to."""

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from shopfloor.kernel import logs
 from shopfloor.kernel.values import new_id
-from shopfloor.media import service
-from shopfloor.media.codecs import AudioConfig, VideoConfig
+from shopfloor.media import flv, service
+from shopfloor.media.chunks import AUDIO, VIDEO
+from shopfloor.media.codecs import OPUS, AudioConfig, VideoConfig
 from shopfloor.media.models import (
     Admission,
     BadMedia,
@@ -26,6 +27,7 @@ from shopfloor.media.origin import Feed
 from shopfloor.media.packager import Cadence, Event, Packager, PartReady, RunClosed, RunOpened, SegmentClosed
 from shopfloor.media.playlist import from_ms
 from shopfloor.media.recorder import Files, Note, Recording, run_of
+from shopfloor.media.restreams import Restreams
 from shopfloor.media.write_behind import WriteBehind
 
 LATE_MS: Final = 500
@@ -51,6 +53,9 @@ class Host(Protocol):
     def ended(self, channel_id: int, run_id: UUID, at_ms: int) -> None: ...
 
     def gone(self, session: "PublishSession") -> None: ...
+
+    @property
+    def restreams(self) -> Restreams: ...
 
 
 class Publishing(Protocol):
@@ -101,6 +106,8 @@ class PublishSession:
         self._last_arrival: tuple[int, int] | None = None
         self._stalled_ms = 0
         self._last_stall = float("-inf")
+        # Opus has no place in RTMP.
+        self._sound_passes = False
         self.parts_out = 0
 
     def _declared(self) -> Cadence | None:
@@ -113,25 +120,38 @@ class PublishSession:
         arrived = _monotonic_ms()
         self._notice_stall(timestamp, arrived)
         self._guard(lambda: self._packager.video(timestamp, payload, arrived))
+        self._pass_on(VIDEO, timestamp, payload)
 
     def audio(self, timestamp: int, payload: bytes) -> None:
         self._guard(lambda: self._packager.audio(timestamp, payload, _monotonic_ms()))
+        self._pass_on(AUDIO, timestamp, payload)
 
     # ── the browser's side ────────────────────────────────────────────────────────────────────────────
 
     def picture_parameters(self, config: VideoConfig) -> None:
         self._guard(lambda: self._packager.picture_parameters(config))
+        self._pass_on(VIDEO, 0, flv.picture_parameters(config.record))
 
     def picture(self, timestamp: int, data: bytes, *, key: bool) -> None:
         arrived = _monotonic_ms()
         self._notice_stall(timestamp, arrived)
         self._guard(lambda: self._packager.picture(timestamp, data, arrived, key=key))
+        self._pass_on(VIDEO, timestamp, flv.picture(data, key=key))
 
     def sound_parameters(self, config: AudioConfig) -> None:
         self._guard(lambda: self._packager.sound_parameters(config))
+        self._sound_passes = config.codec != OPUS
+        if self._sound_passes:
+            self._pass_on(AUDIO, 0, flv.sound_parameters(config.record))
 
     def sound(self, timestamp: int, data: bytes) -> None:
         self._guard(lambda: self._packager.sound(timestamp, data, _monotonic_ms()))
+        if self._sound_passes:
+            self._pass_on(AUDIO, timestamp, flv.sound(data))
+
+    def _pass_on(self, kind: int, timestamp: int, payload: bytes) -> None:
+        """To the other platforms that the running show goes to."""
+        self._host.restreams.put(self.state.channel_id, kind, timestamp, payload)
 
     # ── both ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -19,7 +19,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from shopfloor.kernel import logs
+from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
+from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id
 from shopfloor.media import service
 from shopfloor.media.access import Access, Airtime, Airtimes, Staff, never
@@ -41,6 +43,7 @@ from shopfloor.media.publishing import ChannelState, Publishing, PublishSession
 from shopfloor.media.recorder import SPARE, Files, Ledger, Note, Recording, RunFile
 from shopfloor.media.recovery import recover
 from shopfloor.media.relay import RelayClient
+from shopfloor.media.restreams import Restreams
 from shopfloor.media.rtmp import ConnectionCount, Limits, Publisher, RtmpServer
 from shopfloor.media.write_behind import WriteBehind
 
@@ -59,6 +62,8 @@ class MediaServer:
 
     `on_started(channel_id, run_id, anchor)` is called when a run can be played, `on_ended(channel_id, run_id,
     at)` when it has ended; both times on the clock of the video.
+
+    `box` opens the keys of other platforms that streams are passed on to, which may be in `allowed` private networks.
 
     `airtimes(channel_id)` says when shows had the channel on air: only that is for everybody.  `staff` knows who
     may see the rest.
@@ -79,9 +84,12 @@ class MediaServer:
         counter: ConnectionCount | None = None,
         linger: float = LINGER_SECONDS,
         spare: int = SPARE,
+        box: Box | None = None,
+        allowed: Sequence[Network] = (),
     ) -> None:
         self.db = db
         self.rows = WriteBehind(db)
+        self.restreams = Restreams(db, self.rows, box, allowed)
         self.files = Files(recordings_dir)
         self.linger = linger
         # Runs with smaller ids are of an earlier process.
@@ -173,6 +181,7 @@ class MediaServer:
         for camera in list(self._cameras):
             camera.stop(EndCause.STOPPED)
         await self._rtmp.close()
+        await self.restreams.stop()
         for state in self._channels.values():
             state.feed.wake_all()
             if state.over is not None:
@@ -229,6 +238,10 @@ class MediaServer:
         self.access.forget(channel_id)
         if channel_id in self._channels:
             self._airing(channel_id, await self.access.latest(channel_id))
+            await self._restream()
+
+    async def _restream(self) -> None:
+        await self.restreams.follow([number for number, state in self._channels.items() if state.feed.since])
 
     def _airing(self, channel_id: int, airtime: Airtime | None) -> None:
         """Let begin or end what is for everybody.  It may be told the same again."""
@@ -337,6 +350,7 @@ class MediaServer:
             state.over.cancel()
             state.over = None
         state.refused = None
+        self.restreams.begin_again(admission.channel_id)
         state.session = PublishSession(self, state, admission, publisher)
         _log.info("media.publishing", channel=admission.channel_id, address=publisher.address)
         return state.session
@@ -366,6 +380,7 @@ class MediaServer:
             for channel_id in list(self._channels):
                 with suppress(DatabaseAway):
                     self._airing(channel_id, await self.access.latest(channel_id))
+            await self._restream()
             sessions = {
                 state.channel_id: state.session
                 for state in self._channels.values()

@@ -231,6 +231,9 @@ MESSAGES: Final = {
     "live.wrong_status": N_("The show's status doesn't allow this."),
     # media
     "media.bad_channel_name": N_("Name the camera, in at most 120 characters."),
+    "media.bad_destination": N_("Enter the address as the platform shows it, beginning with rtmp:// or rtmps://."),
+    "media.bad_destination_key": N_("Enter the stream key as the platform shows it."),
+    "media.bad_destination_name": N_("Name the platform, in at most 60 characters."),
     "media.bad_media": N_("The video or audio can't be read."),
     "media.bad_stream": N_("This stream can't be read."),
     "media.channel_busy": N_("Another encoder is already streaming with this key. Stop it first."),
@@ -238,9 +241,13 @@ MESSAGES: Final = {
     "media.too_many_cameras": N_("Too many cameras send to this server already. Stop one that is not needed."),
     "media.channel_unknown": N_("Camera not found."),
     "media.codec_refused": N_("The encoder sends a format this shop doesn't support."),
+    "media.destination_away": N_("The platform can't be reached."),
+    "media.destination_refused": N_("The platform turned the stream away. Check the stream key."),
+    "media.destination_unknown": N_("This platform is no longer in the list."),
     "media.key_refused": N_("No camera uses this stream key."),
     "media.moment_reused": N_("A featured interval can be sent again only to add its end."),
     "media.recordings_in_use": N_("Another process is already recording into this directory."),
+    "media.too_many_destinations": N_("A camera's stream goes to at most %(most)s platforms. Remove one first."),
     "media.run_unknown": N_("Recording not found."),
     # fulfilment and papers
     "documents.not_found": N_("There is no such document."),

@@ -51,7 +51,6 @@ from shopfloor.auth import api as accounts_api
 from shopfloor.auth import people_api, shops_api
 from shopfloor.brand import LARGE_BODIES as LARGE_BRAND
 from shopfloor.catalog import api as catalog_api
-from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.chat import api as chat_api
 from shopfloor.customers import api as customers_api
 from shopfloor.demand import api as demand_api
@@ -84,6 +83,7 @@ from shopfloor.notifications import api as messages_api
 from shopfloor.order_edits import api as order_edits_api
 from shopfloor.orders import api as orders_api
 from shopfloor.payment_accounts import api as payment_accounts_api
+from shopfloor.picture_files import PictureFiles
 from shopfloor.policies import api as policies_api
 from shopfloor.pricing import api as pricing_api
 from shopfloor.promotions import api as promotions_api

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from shopfloor import accounts, auth, catalog, shop_borders
+from shopfloor import accounts, auth, picture_files, shop_borders
 from shopfloor.catalog import api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
@@ -54,7 +54,7 @@ async def app(database: Database, tmp_path: Path) -> FastAPI:
     http.install(app, Services(database, settings=settings, named_by=shop_borders.named_by))
     app.include_router(api.router)
     shoppers_api.install(app, public=None)
-    app.mount("/pictures", catalog.PictureFiles(tmp_path / "pictures"))
+    app.mount("/pictures", picture_files.PictureFiles(tmp_path / "pictures"))
     check_every_route_is_decided(app)
     return app
 

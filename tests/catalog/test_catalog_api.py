@@ -8,7 +8,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from shopfloor import catalog
+from shopfloor import picture_files
 from shopfloor.kernel.database import Database
 
 
@@ -95,7 +95,7 @@ async def test_pictures_over_http(client: httpx.AsyncClient, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("data", "code"),
     [(b"no picture", "catalog.not_a_picture"), (b"", "catalog.not_a_picture"),
-     (b"\xff\xd8\xff" + b"\0" * catalog.MAX_PICTURE_BYTES, "catalog.picture_too_large")],
+     (b"\xff\xd8\xff" + b"\0" * picture_files.MAX_PICTURE_BYTES, "catalog.picture_too_large")],
 )  # fmt: skip
 async def test_what_is_no_picture_leaves_nothing(
     client: httpx.AsyncClient, tmp_path: Path, data: bytes, code: str

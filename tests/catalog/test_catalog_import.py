@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from shopfloor import accounts, catalog
+from shopfloor import accounts, catalog, picture_files
 from shopfloor.catalog import dialect
 from shopfloor.kernel.database import Database
 
@@ -318,7 +318,7 @@ async def test_our_own_pictures_are_named_and_not_taken_for_strangers(
         (cup,) = await catalog.products(tx, shop_id=shops.mine.id)
         await catalog.add_picture(
             tx, shop_id=shops.mine.id, product_id=cup.id, alt="Cup",
-            picture=catalog.ProcessedPicture("a" * 64, 30, 40, {}),
+            picture=picture_files.ProcessedPicture("a" * 64, 30, 40, {}),
         )  # fmt: skip
     text = await export(database, shops.mine, "https://shop.example/")
     assert f",https://shop.example/pictures/{'a' * 64}/2048.webp,1,Cup," in text

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from shopfloor import accounts, catalog
+from shopfloor import accounts, catalog, picture_files
 from shopfloor.catalog import archive as archives
 from shopfloor.catalog import import_queries, imports
 from shopfloor.catalog.archive import Archive
@@ -292,8 +292,8 @@ def test_what_is_no_zip_is_refused(data: bytes) -> None:
 
 
 async def test_files_in_a_zip_are_bounded_by_what_they_unpack_to(tmp_path: Path) -> None:
-    bomb = Archive(zipped({"a.png": b"\0" * (catalog.MAX_PICTURE_BYTES + 1)}), tmp_path)
-    with pytest.raises(catalog.PictureTooLarge):
+    bomb = Archive(zipped({"a.png": b"\0" * (picture_files.MAX_PICTURE_BYTES + 1)}), tmp_path)
+    with pytest.raises(picture_files.PictureTooLarge):
         await bomb.stage("a.png")
     sheets = Archive(zipped({"a.csv": b"\0" * (catalog.MAX_CSV_BYTES + 1)}), tmp_path)
     with pytest.raises(catalog.SheetTooLarge):

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from shopfloor import catalog
-from shopfloor.catalog import PICTURE_SIZES
-from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, process_picture, store_picture
+from shopfloor import picture_files
+from shopfloor.picture_files import MAX_PICTURE_BYTES, PICTURE_SIZES, process_picture, store_picture
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **more: object) -> bytes:
@@ -132,12 +131,12 @@ def bomb(width: int, height: int) -> bytes:
     ("width", "height"), [(60_000, 60_000), (8_000, 8_000), (100_000, 1), (1, 16_001), (2**31 - 1, 2**31 - 1)]
 )
 def test_a_bomb_is_refused_before_it_is_decoded(width: int, height: int) -> None:
-    with pytest.raises(catalog.PictureTooLarge):
+    with pytest.raises(picture_files.PictureTooLarge):
         process_picture(bomb(width, height))
 
 
 def test_too_many_bytes_are_refused() -> None:
-    with pytest.raises(catalog.PictureTooLarge) as refused:
+    with pytest.raises(picture_files.PictureTooLarge) as refused:
         process_picture(b"\xff\xd8" + b"\0" * MAX_PICTURE_BYTES)
     assert refused.value.facts == {"bytes": MAX_PICTURE_BYTES + 2, "largest": MAX_PICTURE_BYTES}
 
@@ -155,7 +154,7 @@ PHOTO = encoded(Image.effect_noise((200, 200), 90), "JPEG")
     ],
 )  # fmt: skip
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
-    with pytest.raises(catalog.NotAPicture):
+    with pytest.raises(picture_files.NotAPicture):
         process_picture(data)
 
 
@@ -165,7 +164,7 @@ def test_hostile_bytes_are_refused_and_never_a_crash() -> None:
         broken[position] ^= 0xFF
         try:
             assert process_picture(bytes(broken)).files.keys() == set(PICTURE_SIZES)
-        except (catalog.NotAPicture, catalog.PictureTooLarge):
+        except (picture_files.NotAPicture, picture_files.PictureTooLarge):
             continue
 
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from tests.catalog.conftest import Shops
 
-from shopfloor import catalog, shop_borders
+from shopfloor import catalog, picture_files, shop_borders
 from shopfloor.catalog import removal
 from shopfloor.catalog.models import NewPart, NewVariant
 from shopfloor.kernel.database import Database, Tx
@@ -65,7 +65,7 @@ async def test_a_product_goes_with_all_that_is_its_own(database: Database, shops
         await catalog.set_price(tx, shop_id=mine, variant_id=small, amount=9_900)
         await catalog.set_parts(tx, shop_id=mine, variant_id=large, parts=[NewPart(cup, 4)])
         await catalog.set_parts(tx, shop_id=mine, variant_id=large, parts=[NewPart(cup, 6)])
-        picture = catalog.ProcessedPicture(SHA, 10, 10, {})
+        picture = picture_files.ProcessedPicture(SHA, 10, 10, {})
         await catalog.add_picture(tx, shop_id=mine, product_id=made.id, picture=picture)
         await tx.run(
             "INSERT INTO catalog.picture_source (product_id, url, position) VALUES (%(id)s, 'https://x/a.jpg', 1)",

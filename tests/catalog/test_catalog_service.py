@@ -12,12 +12,12 @@ from psycopg import sql
 
 from shopfloor import accounts, catalog, pricing
 from shopfloor.catalog import Kind, NewVariant, Status
-from shopfloor.catalog.pictures import ProcessedPicture
 from shopfloor.kernel.amounts import PriceLeap
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR, Money, now
+from shopfloor.picture_files import ProcessedPicture
 
 
 class Shops(Protocol):

@@ -15,7 +15,7 @@ EXCEPTIONS = {
     "media/leadership.py": "which process of this machine records",
     "media/relay.py": "the notice of the process that records, for its neighbours",
     "media/recorder.py": "recordings: files that grow while the camera sends; to become objects when they are finished",
-    "catalog/pictures.py": "a picture is a directory of sizes, to become an object for each size",
+    "picture_files/processing.py": "a picture is a directory of sizes, to become an object for each size",
     "catalog/archive.py": "an uploaded archive, read with seeks and thrown away after the import",
     "kernel/secrets.py": "the key of what is sealed, which belongs beside no object",
     "backup/shelf.py": "a backup: a directory of files on a disk of its own, with hard links to the one before",

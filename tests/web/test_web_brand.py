@@ -9,7 +9,7 @@ from PIL import Image
 from tests.web.conftest import Stage
 from tests.web.test_web_console_terms import member
 
-from shopfloor import accounts, auth, catalog
+from shopfloor import accounts, auth, picture_files
 from shopfloor.app import largest_body
 from shopfloor.brand import accents
 
@@ -215,7 +215,7 @@ async def test_pictures_above_a_megabyte_are_taken_from_an_owner(stage: Stage, p
         "headers": [(b"cookie", cookie)],
         "query_string": b"",
     }
-    assert await largest_body(stage.db, mine) == catalog.MAX_PICTURE_BYTES + 64 * 1024
+    assert await largest_body(stage.db, mine) == picture_files.MAX_PICTURE_BYTES + 64 * 1024
     async with stage.db.transaction() as tx:
         await tx.run("UPDATE accounts.member SET role = 'merchandiser'")
     assert await largest_body(stage.db, mine) == 0

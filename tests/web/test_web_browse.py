@@ -7,7 +7,7 @@ from datetime import timedelta
 from tests.web.conftest import Stage
 from tests.web.test_web_brand import signed_in
 
-from shopfloor import catalog, collections, live
+from shopfloor import catalog, collections, live, picture_files
 from shopfloor.accounts import Actor, Permission, Role
 from shopfloor.kernel.values import now
 
@@ -189,7 +189,7 @@ async def test_pictures_are_swiped_and_lead_to_one_another_without_a_script(stag
     shas = ["a" * 64, "b" * 64]
     async with stage.db.transaction() as tx:
         for sha in shas:
-            made = catalog.ProcessedPicture(sha, 10, 10, {})
+            made = picture_files.ProcessedPicture(sha, 10, 10, {})
             await catalog.add_picture(
                 tx, shop_id=stage.shop.id, product_id=stage.shirt.id, picture=made, alt=f"Shirt {sha[0]}"
             )

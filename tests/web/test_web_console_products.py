@@ -13,7 +13,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_brand import png
 
-from shopfloor import catalog, inventory
+from shopfloor import catalog, inventory, picture_files
 from shopfloor.web.console.products import split_values
 
 HERE = "/console/harbour/products"
@@ -412,7 +412,7 @@ async def test_a_product_has_at_most_a_hundred_pictures(client: httpx.AsyncClien
                 tx,
                 shop_id=stage.shop.id,
                 product_id=stage.shirt.id,
-                picture=catalog.ProcessedPicture(f"{n:064x}", 1, 1, {}),
+                picture=picture_files.ProcessedPicture(f"{n:064x}", 1, 1, {}),
             )
     one_more = await client.post(path, files=[("picture", ("more.png", png(31, 40), "image/png"))])
     known = await client.post(path, files=[first], data={"alt": "The front"})

@@ -1,6 +1,6 @@
 """The face of a shop: logo, cover, accent, slogan, contact, licences, and the texts it writes about itself.
 
-Pictures are made and stored by `catalog.receive_picture`; here stands which of them are whose.
+Pictures are made and stored by `picture_files.receive_picture`; here stands which of them are whose.
 """
 
 import re
@@ -16,11 +16,14 @@ from shopfloor.brand.accents import checked_colour
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Invalid
 from shopfloor.kernel.text import line, prose
+from shopfloor.picture_files import MAX_PICTURE_BYTES
 
 Which = Literal["logo", "cover"]
-# Where pictures of a shop are sent, below /console/{shop}, and how large they may be: as those of products.
-_PICTURE: Final = 15 * 1024 * 1024
-LARGE_BODIES: Final = {r"/brand/(?:logo|cover)": _PICTURE, r"/policies/licences": _PICTURE}
+# Where pictures of a shop are sent, below /console/{shop}, and how large they may be.
+LARGE_BODIES: Final = {
+    r"/brand/(?:logo|cover)": MAX_PICTURE_BYTES,
+    r"/policies/licences": MAX_PICTURE_BYTES,
+}
 TEXTS: Final = ("about", "imprint", "terms", "privacy")
 LONGEST_TEXT: Final = 50_000
 MOST_LINKS: Final = 10

@@ -7,13 +7,11 @@ consists of variants that are no bundles, and what it consisted of stays on reco
 from shopfloor.catalog.archive import ArchiveUnreadable
 from shopfloor.catalog.bundling import bundles, bundles_by_id, set_parts
 from shopfloor.catalog.dialect import MAX_CSV_BYTES, SheetTooLarge, SheetUnreadable
-from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.catalog.events import BundleChanged, PriceChanged, ProductChanged
 from shopfloor.catalog.exchange import Report, export_shopify_csv, import_shopify_csv
 from shopfloor.catalog.imports import fetch_pictures, picture_progress, retry_pictures, tidy
 from shopfloor.catalog.indexing import Published
 from shopfloor.catalog.models import (
-    PICTURE_SIZES,
     BadBundle,
     BadHandle,
     BadOptions,
@@ -44,7 +42,6 @@ from shopfloor.catalog.models import (
     translated,
 )
 from shopfloor.catalog.pages import product_pages
-from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge, ProcessedPicture
 from shopfloor.catalog.plain import plain_text
 from shopfloor.catalog.price_history import prices, set_price
 from shopfloor.catalog.references import lowest_lately, reference_days, reference_prices
@@ -62,12 +59,10 @@ from shopfloor.catalog.service import (
     update_variant,
     variants,
 )
-from shopfloor.catalog.uploads import opened_import, receive_picture
+from shopfloor.catalog.uploads import opened_import
 
 __all__ = [
     "MAX_CSV_BYTES",
-    "MAX_PICTURE_BYTES",
-    "PICTURE_SIZES",
     "ArchiveUnreadable",
     "BadBundle",
     "BadHandle",
@@ -84,15 +79,11 @@ __all__ = [
     "NestedBundle",
     "NewPart",
     "NewVariant",
-    "NotAPicture",
     "OptionsTaken",
-    "PictureFiles",
-    "PictureTooLarge",
     "PriceChanged",
     "PriceNegative",
     "PricePast",
     "PriceTooLarge",
-    "ProcessedPicture",
     "Product",
     "ProductChanged",
     "Published",
@@ -127,7 +118,6 @@ __all__ = [
     "product_pages",
     "products",
     "products_by_id",
-    "receive_picture",
     "reference_days",
     "reference_prices",
     "remove_picture",

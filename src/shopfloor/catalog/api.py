@@ -31,8 +31,7 @@ from shopfloor.catalog.models import (
     parse_price,
 )
 from shopfloor.catalog.numbers import Basis
-from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge
-from shopfloor.catalog.uploads import IMPORT_REFUSALS, MAX_IMPORT_BYTES, opened_import, receive_picture
+from shopfloor.catalog.uploads import IMPORT_REFUSALS, MAX_IMPORT_BYTES, opened_import
 from shopfloor.kernel import paging
 from shopfloor.kernel.amounts import AmountAmbiguous, DecimalSign, PriceLeap
 from shopfloor.kernel.border import LARGEST_ID, Id, Moment
@@ -43,6 +42,7 @@ from shopfloor.kernel.http import FILE_AS_BODY, Csv, Db, public_link, refusals, 
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money
+from shopfloor.picture_files import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge, receive_picture
 
 router = Router(prefix="/v1/{shop}/products", tags=["catalog"])
 

@@ -10,8 +10,8 @@ from typing import IO, Final
 from urllib.parse import unquote, urlsplit
 
 from shopfloor.catalog.dialect import MAX_CSV_BYTES, SheetTooLarge, SheetUnreadable
-from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, PictureTooLarge
 from shopfloor.kernel.errors import Invalid
+from shopfloor.picture_files import MAX_PICTURE_BYTES, PictureTooLarge
 
 MAX_ZIP_BYTES: Final = 200 * 1024 * 1024
 MAX_FILES: Final = 5_000

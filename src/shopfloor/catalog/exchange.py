@@ -19,7 +19,6 @@ from shopfloor.catalog.models import (
     Status,
     Variant,
     format_price,
-    picture_path,
 )
 from shopfloor.catalog.numbers import Evidence, Numbers, NumbersRead
 from shopfloor.catalog.sheet import (
@@ -41,6 +40,7 @@ from shopfloor.kernel.charsets import Charset
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
+from shopfloor.picture_files import picture_path
 
 # A file of nothing but faults must not fill the answer.
 MOST_REMARKS: Final = 1_000

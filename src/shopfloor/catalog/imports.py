@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Final
 from shopfloor.catalog import import_queries as queries
 from shopfloor.catalog import searching, service
 from shopfloor.catalog.import_queries import DueSource, FailedPicture
-from shopfloor.catalog.pictures import (
+from shopfloor.kernel import late, logs
+from shopfloor.kernel.client_address import Network
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.records import dataclass
+from shopfloor.picture_files import (
     MAX_PICTURE_BYTES,
     NotAPicture,
     PictureTooLarge,
     processed,
     store_picture,
 )
-from shopfloor.kernel import late, logs
-from shopfloor.kernel.client_address import Network
-from shopfloor.kernel.database import Database, Tx
-from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.records import dataclass
 
 if TYPE_CHECKING:
     from shopfloor.kernel import outbound

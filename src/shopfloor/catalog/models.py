@@ -15,6 +15,7 @@ from shopfloor.kernel.errors import Conflict, Invalid, NotFound
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.text import line, prose
 from shopfloor.kernel.values import MAX_MINOR, Money
+from shopfloor.picture_files import PICTURE_SIZES, picture_path
 
 MAX_OPTIONS: Final = 3
 MAX_VARIANTS: Final = 200
@@ -24,8 +25,6 @@ MAX_GRAMS: Final = 100_000_000
 MAX_PARTS: Final = 10
 MAX_PER_PART: Final = 999
 LONGEST_DESCRIPTION: Final = 65_000
-# Pictures are kept fitted into squares of these sides, never enlarged; the last stands for the original.
-PICTURE_SIZES: Final = (160, 480, 960, 2048)
 
 
 class Kind(StrEnum):
@@ -472,8 +471,3 @@ def translated(text: str, texts: Mapping[str, str], locale: str) -> str:
         return texts[locale]
     language = locale.split("_", maxsplit=1)[0]
     return next((texts[key] for key in sorted(texts) if key.split("_")[0] == language), text)
-
-
-def picture_path(sha256: str, size: int) -> str:
-    """Where the picture is served; `size` is one of PICTURE_SIZES."""
-    return f"/pictures/{sha256}/{size}.webp"

@@ -39,11 +39,11 @@ from shopfloor.catalog.models import (
     checked_options,
     checked_translations,
 )
-from shopfloor.catalog.pictures import ProcessedPicture
 from shopfloor.catalog.plain import plain_text, plain_texts
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.text import handle_from, line, patterns_of, prose
+from shopfloor.picture_files import ProcessedPicture
 
 MOST_AT_ONCE: Final = 500
 # Characters of markup that are read in well under a millisecond.

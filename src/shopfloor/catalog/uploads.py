@@ -1,4 +1,4 @@
-"""What is uploaded: pictures and product files, within bounds, whoever sends them."""
+"""Product files that are uploaded, within bounds, whoever sends them."""
 
 import asyncio
 import tempfile
@@ -10,15 +10,8 @@ from typing import IO, Final
 from shopfloor.catalog.archive import MAX_ZIP_BYTES, Archive, ArchiveTooLarge, ArchiveUnreadable, is_archive
 from shopfloor.catalog.dialect import MAX_CSV_BYTES, SheetTooLarge, SheetUnreadable
 from shopfloor.catalog.imports import staging_dir
-from shopfloor.catalog.pictures import (
-    MAX_PICTURE_BYTES,
-    PictureTooLarge,
-    ProcessedPicture,
-    processed,
-    store_picture,
-)
-from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
+from shopfloor.kernel.streams import receive
 
 MAX_IMPORT_BYTES: Final = MAX_CSV_BYTES + MAX_ZIP_BYTES
 _IN_MEMORY: Final = 1024 * 1024
@@ -69,33 +62,8 @@ async def opened_import(
 async def _received(parts: AsyncIterable[bytes]) -> AsyncGenerator[IO[bytes]]:
     """The body of a request as a file, up to the largest import.  Raises ArchiveTooLarge, without reading the rest."""
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
-        await _receive(parts, file, most=MAX_ZIP_BYTES, refusal=ArchiveTooLarge(largest=MAX_ZIP_BYTES))
+        await receive(parts, file, most=MAX_ZIP_BYTES, refusal=ArchiveTooLarge(largest=MAX_ZIP_BYTES))
         yield file
-
-
-async def receive_picture(parts: AsyncIterable[bytes], pictures_dir: Path) -> ProcessedPicture:
-    """A picture, decoded and encoded by us, its files stored: for `add_picture`, in a transaction after it.
-
-    Raises PictureTooLarge, without reading the rest, and NotAPicture.
-    """
-    with tempfile.SpooledTemporaryFile(MAX_PICTURE_BYTES + 1) as file:
-        await _receive(
-            parts, file, most=MAX_PICTURE_BYTES, refusal=PictureTooLarge(largest=MAX_PICTURE_BYTES)
-        )
-        picture = await processed(file.read())
-    await asyncio.to_thread(store_picture, pictures_dir, picture)
-    return picture
-
-
-async def _receive(parts: AsyncIterable[bytes], into: IO[bytes], *, most: int, refusal: Refusal) -> None:
-    """All parts, up to `most` bytes; raises `refusal` beyond, without asking for another one."""
-    size = 0
-    async for part in parts:
-        size += len(part)
-        if size > most:
-            raise refusal
-        into.write(part)
-    into.seek(0)
 
 
 def _size(file: IO[bytes]) -> int:

@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import File, Form, Request, UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, catalog, documents, orders, returns
+from shopfloor import accounts, documents, orders, picture_files, returns
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
@@ -265,7 +265,7 @@ async def _pictures(request: Request, sent: Sequence[UploadFile], kept: Sequence
     found = [each for each in known if await asyncio.to_thread((directory / each).is_dir)]
     for file in sent:
         if file.filename and len(found) < returns.MOST_PICTURES:
-            found.append((await catalog.receive_picture(_parts(file), directory)).sha256)
+            found.append((await picture_files.receive_picture(_parts(file), directory)).sha256)
     return tuple(dict.fromkeys(found))
 
 

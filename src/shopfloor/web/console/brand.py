@@ -7,7 +7,7 @@ from fastapi import Form, UploadFile
 from starlette.responses import Response
 
 from shopfloor import brand as face
-from shopfloor import catalog
+from shopfloor import picture_files
 from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.routes import Router
@@ -110,7 +110,7 @@ async def change_look(desk: Owner, accent: Text = "", slogan: Text = "", other_s
 @router.post("/brand/{which}")
 async def set_picture(desk: Owner, which: face.Which, picture: UploadFile | None = None) -> Response:
     try:
-        made = await catalog.receive_picture(
+        made = await picture_files.receive_picture(
             upload_parts(picture), services_of(desk.request).given.pictures_dir
         )
         async with desk.work() as tx:
@@ -234,7 +234,7 @@ async def add_licence(
     try:
         made = None
         if picture is not None and picture.size:
-            found = await catalog.receive_picture(
+            found = await picture_files.receive_picture(
                 upload_parts(picture), services_of(desk.request).given.pictures_dir
             )
             made = found.sha256

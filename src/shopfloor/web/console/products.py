@@ -9,7 +9,7 @@ from fastapi import File, Form, UploadFile
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from shopfloor import catalog, inventory, policies, pricing, returns, stock
+from shopfloor import catalog, inventory, picture_files, policies, pricing, returns, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.amounts import written
 from shopfloor.kernel.border import Id
@@ -602,7 +602,7 @@ async def add_pictures(
         described = alt if len(chosen) == 1 else ""
         for each in chosen:
             try:
-                made = await catalog.receive_picture(
+                made = await picture_files.receive_picture(
                     upload_parts(each), services_of(desk.request).given.pictures_dir
                 )
                 # One that is there keeps its description unless there is a new one.

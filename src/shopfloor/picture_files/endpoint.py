@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from shopfloor.catalog.models import PICTURE_SIZES
+from shopfloor.picture_files.processing import PICTURE_SIZES
 
 _PATH: Final = re.compile(r"/([0-9a-f]{64})/([0-9]{2,4})\.webp\Z")
 

@@ -16,7 +16,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from shopfloor.catalog.models import PICTURE_SIZES
 from shopfloor.kernel import late
 from shopfloor.kernel.errors import Invalid
 from shopfloor.kernel.records import dataclass
@@ -30,6 +29,8 @@ else:
     ImageCms = late.module("PIL.ImageCms")
     ImageOps = late.module("PIL.ImageOps")
 
+# Pictures are kept fitted into squares of these sides, never enlarged; the last stands for the original.
+PICTURE_SIZES: Final = (160, 480, 960, 2048)
 MAX_PICTURE_BYTES: Final = 15 * 1024 * 1024
 MAX_PIXELS: Final = 50_000_000
 MAX_SIDE: Final = 16_000
@@ -138,6 +139,11 @@ def _webp(picture: Image.Image) -> bytes:
     out = io.BytesIO()
     picture.save(out, "WEBP", quality=82, method=4)
     return out.getvalue()
+
+
+def picture_path(sha256: str, size: int) -> str:
+    """Where the picture is served; `size` is one of PICTURE_SIZES."""
+    return f"/pictures/{sha256}/{size}.webp"
 
 
 def store_picture(directory: Path, picture: ProcessedPicture) -> None:

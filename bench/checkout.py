@@ -30,6 +30,7 @@ from typing_extensions import override
 
 from shopfloor import (
     catalog,
+    fulfilment,
     inventory,
     orders,
     payment_accounts,
@@ -200,7 +201,7 @@ async def place(db: Database, shop: Shop, purchases: Sequence[tuple[UUID, UUID]]
         hold_id, buyer = purchase
         form = orders.Form(
             name="Lin Mei", phone=f"+49 {buyer.int % 10**10}", email=f"{buyer.hex}@example.com",
-            delivery=orders.Delivery.SHIP, address=orders.Address("Garden Road 12", "Berlin", "10115", "", "DE"),
+            delivery=fulfilment.Delivery.SHIP, address=orders.Address("Garden Road 12", "Berlin", "10115", "", "DE"),
             provider="bench", method="card", connection_id=shop.connection, codes=("TEN",),
         )  # fmt: skip
         order = await checkouts.complete(

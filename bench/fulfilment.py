@@ -80,7 +80,7 @@ async def sold(db: Database, count: int) -> int:
         async with db.transaction() as tx:
             await stock.reserve(tx, [request])
         form = orders.Form(
-            name=f"王小明 {number}", phone="+86 139 1234 5678", delivery=orders.Delivery.SHIP,
+            name=f"王小明 {number}", phone="+86 139 1234 5678", delivery=fulfilment.Delivery.SHIP,
             address=orders.Address("文三路 123 号 5 幢 602", "杭州", "310000", "浙江", "CN"),
         )  # fmt: skip
         order = await orders.complete(
@@ -88,7 +88,7 @@ async def sold(db: Database, count: int) -> int:
         )
         async with db.transaction() as tx:
             await orders.mark_paid(tx, shop_id=shop_id, order_id=order.id, amount=order.total, actor=ME)
-    await drain(db, [each("parcels", orders.PLANS_PARCELS)])
+    await drain(db, [each("parcels", orders.HEARD["parcels"])])
     return shop_id
 
 

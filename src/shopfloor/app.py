@@ -55,6 +55,7 @@ from shopfloor.chat import api as chat_api
 from shopfloor.customers import api as customers_api
 from shopfloor.demand import api as demand_api
 from shopfloor.disputes import api as disputes_api
+from shopfloor.erasure import api as erasure_api
 from shopfloor.fapiao import LARGE_BODIES as LARGE_FAPIAO
 from shopfloor.fapiao import api as fapiao_api
 from shopfloor.inventory import api as stock_api
@@ -81,6 +82,7 @@ from shopfloor.media import api as media_api
 from shopfloor.metrics import api as metrics_api
 from shopfloor.notifications import api as messages_api
 from shopfloor.order_edits import api as order_edits_api
+from shopfloor.order_lists import api as order_lists_api
 from shopfloor.orders import api as orders_api
 from shopfloor.payment_accounts import api as payment_accounts_api
 from shopfloor.picture_files import PictureFiles
@@ -439,7 +441,7 @@ class PathRouter:
 
 
 JSON = (
-    people_api, shops_api, catalog_api, stock_api, media_api, live_api, rooms_api, chat_api, policies_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
+    people_api, shops_api, catalog_api, stock_api, media_api, live_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
     promotions_api, order_edits_api, returns_api, metrics_api, demand_api, supply_api, customers_api, warehouse_api, invoicing_api,
     fapiao_api, messages_api,
 )  # fmt: skip

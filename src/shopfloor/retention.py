@@ -14,15 +14,22 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from shopfloor import documents, inventory, notifications, payment_accounts, payments, purchases, stock
+from shopfloor import (
+    documents,
+    erasure,
+    inventory,
+    notifications,
+    payment_accounts,
+    payments,
+    purchases,
+    stock,
+)
 from shopfloor.kernel import logs, outbox, partitions, progress
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
 from shopfloor.kernel.values import now
-from shopfloor.orders import erasure
-from shopfloor.orders import retention as checkouts
 
 _log = logs.get("retention")
 
@@ -396,11 +403,35 @@ async def _forget_some(
     db: Database, done: Done, at: datetime, table: _Purchases, ids: Sequence[UUID]
 ) -> None:
     async with db.transaction() as tx:
-        ordered = await checkouts.with_order(tx, ids=ids)
+        ordered = await _with_order(tx, ids=ids)
         free = [each for each in ids if each not in ordered]
         await purchases.retention.mark_spent(tx, ids=free, at=at)
-        done.checkouts += await checkouts.forget_checkouts(tx, ids=free)
+        done.checkouts += await _forget_checkouts(tx, ids=free)
         setattr(done, table.counter, getattr(done, table.counter) + await table.forget(tx, free))
+
+
+async def _with_order(tx: Tx, *, ids: Sequence[UUID]) -> set[UUID]:
+    """Of these purchases, those of which an order was ever written, a declined one too."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT c.id FROM orders.checkout AS c
+         WHERE c.id = ANY(%(ids)s::uuid[])
+           AND EXISTS (SELECT FROM orders.orders AS o WHERE o.checkout_id IN (c.id, c.joined_to))
+        """,
+        {"ids": list(ids)},
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def _forget_checkouts(tx: Tx, *, ids: Sequence[UUID]) -> int:
+    return await tx.run(
+        """
+        DELETE FROM orders.checkout AS c
+         WHERE c.id = ANY(%(ids)s::uuid[])
+           AND NOT EXISTS (SELECT FROM orders.orders AS o WHERE o.checkout_id IN (c.id, c.joined_to))
+        """,
+        ids=list(ids),
+    )
 
 
 def _after(kind: Class) -> timedelta:

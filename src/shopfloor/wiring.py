@@ -24,6 +24,7 @@ from shopfloor import (
     collector,
     customers,
     demand,
+    erasure,
     fapiao,
     inventory,
     invoicing,
@@ -51,7 +52,6 @@ from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
 from shopfloor.notifications import telling
-from shopfloor.orders.events import BuyerErased
 from shopfloor.payment_accounts import Connections
 from shopfloor.payment_providers.kinds import KINDS, sandbox_kind
 from shopfloor.payment_providers.sandbox import Sandbox
@@ -81,11 +81,10 @@ def consumers(lake: Collector, settings: Settings | None = None) -> list[Consume
         Consumer("lake", keep_in_the_lake, limit=50),
         each("rooms", COUNTED_IN_ROOMS),
         each("waitlist", SERVES_THE_WAITLIST),
-        each("presales", KEEPS_PRESALES),
+        *(each(name, heard) for name, heard in orders.HEARD.items()),
         each("signals", FOLLOWS_SIGNALS),
         each("erasures", FORGETS_PEOPLE),
         each("customers", KNOWS_CUSTOMERS),
-        each("parcels", orders.PLANS_PARCELS),
         each("papers", WRITES_PAPERS),
         each("returns", ENDS_RETURNS),
         _tells_people(settings),
@@ -99,10 +98,10 @@ CONSUMERS: Sequence[str] = (
     "rooms",
     "waitlist",
     "presales",
+    "parcels",
     "signals",
     "erasures",
     "customers",
-    "parcels",
     "papers",
     "returns",
     "messages",
@@ -189,29 +188,6 @@ SERVES_THE_WAITLIST: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
 }
 
 
-async def _ready(tx: Tx, fact: inventory.UnitsArrived) -> None:
-    """What was sold before it was there may be there now; the ledger knows whose units they are."""
-    for variant_id in fact.variants:
-        await orders.lot_ready(tx, shop_id=fact.shop_id, variant_id=variant_id)
-
-
-async def _delayed(tx: Tx, fact: inventory.LotDelayed) -> None:
-    await orders.lot_delayed(
-        tx,
-        shop_id=fact.shop_id,
-        variant_id=fact.variant_id,
-        promised_on=fact.promised_on,
-        delayed_to=fact.delayed_to,
-        source=fact.source,
-    )
-
-
-KEEPS_PRESALES: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
-    inventory.UnitsArrived: _ready,
-    inventory.LotDelayed: _delayed,
-}
-
-
 async def _paid(tx: Tx, fact: invoicing.heard.Paid) -> None:
     await invoicing.invoice_when_due(tx, shop_id=fact.shop_id, order_id=fact.order_id)
     await fapiao.follow(tx, shop_id=fact.shop_id, order_id=fact.order_id)
@@ -240,7 +216,7 @@ WRITES_PAPERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
 }
 
 
-async def _erased(tx: Tx, fact: BuyerErased) -> None:
+async def _erased(tx: Tx, fact: erasure.BuyerErased) -> None:
     await chat.erase_names(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
     await notifications.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
     await customers.forget_erased(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
@@ -249,7 +225,7 @@ async def _erased(tx: Tx, fact: BuyerErased) -> None:
     await fapiao.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
 
 
-FORGETS_PEOPLE: Mapping[type[Any], Callable[[Tx, Any], Any]] = {BuyerErased: _erased}
+FORGETS_PEOPLE: Mapping[type[Any], Callable[[Tx, Any], Any]] = {erasure.BuyerErased: _erased}
 
 
 async def _bought(tx: Tx, fact: orders.OrderPlaced) -> None:

@@ -27,6 +27,7 @@ from shopfloor import (
     orders,
     payment_accounts,
     payment_providers,
+    purchases,
     push,
     reconciliation,
     retention,
@@ -278,7 +279,7 @@ async def expire_holds(db: Database, arrivals: outbox.Arrivals) -> None:
             idle = 0.0
             try:
                 async with db.transaction() as tx:
-                    await orders.expire(tx)
+                    await purchases.expire(tx)
                     idle = await stock.seconds_to_next_expiry(tx, most=EXPIRE_LOOK_EVERY)
             except DatabaseAway:
                 _log.warning("worker.database_away", work="expire")

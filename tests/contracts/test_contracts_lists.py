@@ -53,7 +53,7 @@ CUT = {
     "console/overview.py: disputes.waiting(limit=COUNTED)": "Counted; the number ends in a plus.",
     "console/overview.py: ended[:NEXT]": LINKED,
     "console/overview.py: live.shows(limit=NEXT + 1)": LINKED,
-    "console/overview.py: orders.orders(limit=NEXT)": LINKED,
+    "console/overview.py: order_lists.orders(limit=NEXT)": LINKED,
     "console/overview.py: sorted(planned, key=lambda show: (show.starts_at is None, show.starts_at))[:NEXT]": LINKED,
     "console/payments.py: contested[:_SHOWN]": LINKED,
     "console/payments.py: disputes.waiting(limit=_SHOWN + 1)": LINKED,

@@ -16,7 +16,7 @@ import shopfloor
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
     "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "catalog", "collector", "inventory", "collections", "stock", "media", "live", "replays", "rooms", "promotions", "payment_accounts", "payments", "payment_authorisations", "payment_refunds", "reconciliation", "disputes", "purchases", "policies",
-    "orders", "chat", "fapiao", "returns", "related", "order_edits",
+    "orders", "chat", "fapiao", "order_lists", "erasure", "returns", "related", "order_edits",
     "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {
@@ -34,6 +34,7 @@ OWNERS = {
     "live.notice": "rooms",
     "live.presence_lease": "rooms",
     "live.waiting": "rooms",
+    "orders.erasure": "erasure",
     "orders.policy": "policies",
     "orders.pay_to_change": "policies",
     "orders.pay_to_seen": "policies",

@@ -206,9 +206,11 @@ async def test_each_step_of_an_order_is_told(market: Market, sender: Sender, pos
             tx, shop_id=market.shop_id, order_id=paid.id, actor="person:1", tracking="SF 12<3"
         )
         await shipping.deliver(tx, shop_id=market.shop_id, order_id=paid.id, actor="person:1")
-    other, shopper = await market.order()
+    other, _ = await market.order()
     async with market.db.transaction() as tx:
-        await orders.cancel_for_shopper(tx, shop_id=market.shop_id, order_id=other.id, shopper=shopper)
+        await orders.cancel(
+            tx, shop_id=market.shop_id, order_id=other.id, by=orders.Party.BUYER, actor="buyer"
+        )
     await hear()
     await sender.run_once()
 

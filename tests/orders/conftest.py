@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shopfloor import inventory, live, orders, reconciliation, stock
+from shopfloor import inventory, live, orders, purchases, reconciliation, stock
+from shopfloor.fulfilment import Delivery
 from shopfloor.kernel.database import Database
-from shopfloor.orders import Address, Delivery, Form
+from shopfloor.orders import Address, Form
 
 PRICE = 12_900
 
@@ -127,7 +128,7 @@ class Market:
 
     async def expire(self) -> int:
         async with self.db.transaction() as tx:
-            return await orders.expire(tx)
+            return await purchases.expire(tx)
 
     async def assert_sound(self) -> None:
         async with self.db.transaction() as tx:

@@ -10,8 +10,10 @@ from fastapi import FastAPI
 from tests.orders.conftest import PRICE, Market
 
 from shopfloor import accounts, auth, policies
+from shopfloor.erasure import api as erasure_api
 from shopfloor.kernel import http
 from shopfloor.kernel.services import Services
+from shopfloor.order_lists import api as order_lists_api
 from shopfloor.orders import api
 from shopfloor.policies import api as policies_api
 
@@ -41,7 +43,8 @@ async def client(market: Market) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     http.install(app, Services(market.db))
     app.include_router(policies_api.router)
-    app.include_router(api.router)
+    for each in (order_lists_api, erasure_api, api):
+        app.include_router(each.router)
     token = await member(market, accounts.Role.OWNER)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False),

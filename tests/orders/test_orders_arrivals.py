@@ -18,7 +18,7 @@ LATER = SOON + timedelta(days=7)
 
 async def hear(market: Market) -> None:
     """What the worker does with the facts that were recorded."""
-    for name, handlers in (("waitlist", wiring.SERVES_THE_WAITLIST), ("presales", wiring.KEEPS_PRESALES)):
+    for name, handlers in (("waitlist", wiring.SERVES_THE_WAITLIST), ("presales", orders.HEARD["presales"])):
         while await outbox.deliver(market.db, outbox.each(name, handlers)):
             pass
 

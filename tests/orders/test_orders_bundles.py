@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
-from shopfloor import catalog, inventory, live, orders, purchases, stock
+from shopfloor import catalog, inventory, live, order_lists, orders, purchases, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import MAX_MINOR, Money
 from shopfloor.purchases import (
@@ -280,7 +280,7 @@ async def test_the_order_keeps_the_bundle_and_its_lines(pairs: Pairs) -> None:
     ]
     assert view.page["bundles"][0]["title"] == "Pair"
     async with pairs.db.transaction() as tx:
-        [summary] = await orders.orders(tx, shop_id=pairs.market.shop_id)
+        [summary] = await order_lists.orders(tx, shop_id=pairs.market.shop_id)
     assert (summary.titles, summary.units) == ("Pair", 6)
     await pairs.market.assert_sound()
 

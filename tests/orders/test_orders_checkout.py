@@ -7,8 +7,9 @@ import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
 from shopfloor import orders, policies, purchases, stock
+from shopfloor.fulfilment import Delivery
 from shopfloor.kernel.values import Money
-from shopfloor.orders import Delivery, Status, refusals
+from shopfloor.orders import Status, refusals
 from shopfloor.policies import ShopTerms
 
 

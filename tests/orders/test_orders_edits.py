@@ -27,6 +27,7 @@ from shopfloor import (
     invoicing,
     metrics,
     order_edits,
+    order_lists,
     orders,
     payment_providers,
     promotions,
@@ -171,7 +172,7 @@ async def test_fewer_units_of_a_paid_order_give_the_money_back(sound: Market) ->
         ("cancelled", {sound.variants[0]: 3}), ("to_pick", {sound.variants[0]: 1}),
     ]  # fmt: skip
     async with sound.db.transaction() as tx:
-        owed = await orders.refunds_owed(tx, shop_id=sound.shop_id, order_id=order.id)
+        owed = (await orders.order(tx, shop_id=sound.shop_id, order_id=order.id)).refunds_owed
     assert made.refund is not None
     assert owed == {made.refund: Money(2 * PRICE, order.currency)}
     async with sound.db.transaction() as tx:
@@ -221,7 +222,8 @@ async def test_what_costs_more_after_a_refund_waits_for_the_difference(sound: Ma
     async with sound.db.transaction() as tx:
         found = {
             state: [
-                each.id for each in await orders.orders(tx, shop_id=sound.shop_id, fulfilment_status=state)
+                each.id
+                for each in await order_lists.orders(tx, shop_id=sound.shop_id, fulfilment_status=state)
             ]
             for state in ("ready", "on_hold")
         }
@@ -415,7 +417,7 @@ async def test_an_address_and_what_it_is_sent_by_are_changed(sound: Market) -> N
     assert Address(**((await view(sound, order)).order.address or {})).street == "5 Lake Street"
     picked = await save(sound, order, Change(shipping_method="pick_up"))
     seen = await view(sound, order)
-    assert (seen.order.delivery, seen.order.address) == (orders.Delivery.PICK_UP, None)
+    assert (seen.order.delivery, seen.order.address) == (fulfilment.Delivery.PICK_UP, None)
     assert picked.refund_minor == order.shipping_minor
 
 
@@ -470,7 +472,7 @@ async def test_what_goes_back_above_the_limit_waits_for_a_second_person(sound: M
 
     async with sound.db.transaction() as tx:
         [asked] = await approvals.of_order(tx, order_id=order.id)
-        assert await orders.refunds_owed(tx, shop_id=sound.shop_id, order_id=order.id) == {}
+        assert (await orders.order(tx, shop_id=sound.shop_id, order_id=order.id)).refunds_owed == {}
     assert (asked.refund, asked.amount_minor, (await view(sound, order)).order.payment_status) == (
         made.refund, PRICE, "refund_due",
     )  # fmt: skip

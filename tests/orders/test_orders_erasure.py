@@ -7,14 +7,13 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import MakeMarket, Market
 
-from shopfloor import chat, collector, orders, retention, wiring
+from shopfloor import chat, collector, erasure, order_lists, orders, retention, wiring
 from shopfloor.accounts import Actor, NotAllowed, Role
 from shopfloor.accounts.models import PERMISSIONS
+from shopfloor.erasure import NobodyToErase, Subject
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database
-from shopfloor.orders import erasure, page_texts
-from shopfloor.orders.erasure import Subject
-from shopfloor.orders.refusals import NobodyToErase
+from shopfloor.orders import page_texts
 
 
 def owner(market: Market, role: Role = Role.OWNER) -> Actor:
@@ -83,10 +82,10 @@ async def test_name_and_contact_go_and_the_rest_stays(market: Market) -> None:
     assert await lines(market.db) == [("", "lovely coat"), ("Bo", "lovely coat")]
     async with market.db.transaction() as tx:
         view = await orders.order(tx, shop_id=market.shop_id, order_id=mine.id)
-        assert await orders.orders(tx, shop_id=market.shop_id, search="Lin Mei") == []
-        assert [each.number for each in await orders.orders(tx, shop_id=market.shop_id, search="Bo")] == [
-            1002
-        ]
+        assert await order_lists.orders(tx, shop_id=market.shop_id, search="Lin Mei") == []
+        assert [
+            each.number for each in await order_lists.orders(tx, shop_id=market.shop_id, search="Bo")
+        ] == [1002]
         kept = await tx.value("SELECT count(*) FROM orders.search WHERE text ILIKE '%%mei%%'")
     assert (view.order.total_minor, len(view.lines), view.order.status) == (mine.total_minor, 1, "delivered")
     assert view.page["products"][0]["title"] == "Linen coat"

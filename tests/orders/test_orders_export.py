@@ -11,7 +11,7 @@ from tests.orders.conftest import PRICE, MakeMarket, Market
 
 from shopfloor import orders
 from shopfloor.kernel import sheets
-from shopfloor.orders import export
+from shopfloor.order_lists import export
 
 
 async def exported(market: Market, **wanted: Any) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ import zxingcpp
 from tests.orders.conftest import MakeMarket, Market
 
 from shopfloor import documents, fapiao, invoicing, orders
+from shopfloor.erasure import BuyerErased
 from shopfloor.fapiao import Request, Settings, State, TitleKind, Via, Wanted
 from shopfloor.fapiao.models import (
     AlreadyIssued,
@@ -34,7 +35,6 @@ from shopfloor.fapiao.models import (
 from shopfloor.kernel import outbox
 from shopfloor.kernel.outbox import each
 from shopfloor.kernel.values import Money, now
-from shopfloor.orders.events import BuyerErased
 from shopfloor.wiring import FORGETS_PEOPLE, WRITES_PAPERS
 
 ME = "person:1"

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, payment_refunds, purchases, stock
+from shopfloor import order_lists, orders, payment_refunds, purchases, stock
 from shopfloor.kernel.values import Money
-from shopfloor.orders import Party, Status, refusals, views
+from shopfloor.orders import Party, Status, refusals
 from shopfloor.orders.models import PaymentStatus
 from shopfloor.orders.sweeper import Swept
 
@@ -209,7 +209,7 @@ async def test_a_refund_is_sent_once(market: Market) -> None:
             sent = await orders.mark_refunded(
                 tx, shop_id=market.shop_id, order_id=order.id, refund_id=refund_id, actor=MERCHANT
             )
-            owed = await orders.refunds_owed(tx, shop_id=market.shop_id, order_id=order.id)
+            owed = (await orders.order(tx, shop_id=market.shop_id, order_id=order.id)).refunds_owed
 
         assert (sent.refunded_minor, sent.payment_status) == (PRICE, "refunded")
         assert owed == {}
@@ -234,11 +234,13 @@ async def test_returned_units_are_on_the_shelf_again(market: Market) -> None:
 
 
 async def test_a_buyer_cancels_before_paying_and_the_units_return(market: Market) -> None:
-    order, shopper = await market.order(quantity=4)
+    order, _ = await market.order(quantity=4)
     assert await market.left() == 6
 
     async with market.db.transaction() as tx:
-        gone = await orders.cancel_for_shopper(tx, shop_id=market.shop_id, order_id=order.id, shopper=shopper)
+        gone = await orders.cancel(
+            tx, shop_id=market.shop_id, order_id=order.id, by=orders.Party.BUYER, actor="buyer"
+        )
 
     assert (gone.status, gone.cancelled_by, gone.cancel_why) == ("cancelled", "buyer", "asked")
     assert await market.left() == 10
@@ -247,11 +249,13 @@ async def test_a_buyer_cancels_before_paying_and_the_units_return(market: Market
 
 
 async def test_a_buyer_who_has_paid_asks_the_merchant(market: Market) -> None:
-    order, shopper = await market.paid()
+    order, _ = await market.paid()
 
     with pytest.raises(refusals.CannotCancel):
         async with market.db.transaction() as tx:
-            await orders.cancel_for_shopper(tx, shop_id=market.shop_id, order_id=order.id, shopper=shopper)
+            await orders.cancel(
+                tx, shop_id=market.shop_id, order_id=order.id, by=orders.Party.BUYER, actor="buyer"
+            )
 
     assert await market.left() == 9
     gone = await cancel(market, order)
@@ -387,7 +391,7 @@ async def test_the_list_finds_by_number_name_and_status(market: Market) -> None:
         async with market.db.transaction() as tx:
             return [
                 row.id
-                for row in await orders.orders(tx, shop_id=market.shop_id, **filters)  # pyright: ignore[reportArgumentType]
+                for row in await order_lists.orders(tx, shop_id=market.shop_id, **filters)  # pyright: ignore[reportArgumentType]
             ]
 
     assert await found() == [second.id, first.id]
@@ -410,5 +414,5 @@ async def test_two_holds_are_two_orders(market: Market) -> None:
 
     assert one.id != two.id
     async with market.db.transaction() as tx:
-        mine = await views.orders_of_shopper(tx, shop_id=market.shop_id, shopper=shopper)
-    assert {view.order.id for view in mine} == {one.id, two.id}
+        listed = await order_lists.orders(tx, shop_id=market.shop_id)
+    assert [each.id for each in listed] == [two.id, one.id]

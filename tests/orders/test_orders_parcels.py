@@ -9,7 +9,7 @@ import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
 from shopfloor import fulfilment, inventory, orders, stock, warehouse
-from shopfloor.fulfilment import Parcel, State
+from shopfloor.fulfilment import Delivery, Parcel, State
 from shopfloor.fulfilment.models import (
     AllPicked,
     BadTrackingLink,
@@ -23,14 +23,14 @@ from shopfloor.fulfilment.models import (
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.outbox import Consumer, drain, each
 from shopfloor.kernel.values import Money
-from shopfloor.orders import Delivery, Status, packing
+from shopfloor.orders import Status, packing
 from shopfloor.orders.refusals import NotPaid, OrderClosed
 
 ME = "person:1"
 
 
 def consumer() -> Consumer:
-    return each("parcels", orders.PLANS_PARCELS)
+    return each("parcels", orders.HEARD["parcels"])
 
 
 async def planned(market: Market, order_id: UUID) -> list[Parcel]:

@@ -197,15 +197,19 @@ async def test_a_delay_may_be_refused_with_everything_back(presale: Market) -> N
 
 async def test_a_missed_date_lets_a_paying_buyer_cancel(make_market: MakeMarket) -> None:
     market = await make_market(0, later={SOON: 5})
-    order, shopper = await market.paid()
+    order, _ = await market.paid()
     with pytest.raises(refusals.CannotCancel):
         async with market.db.transaction() as tx:
-            await orders.cancel_for_shopper(tx, shop_id=market.shop_id, order_id=order.id, shopper=shopper)
+            await orders.cancel(
+                tx, shop_id=market.shop_id, order_id=order.id, by=orders.Party.BUYER, actor="buyer"
+            )
     async with market.db.transaction() as tx:
         await tx.run("UPDATE orders.line SET ready_on = current_date - 2")
 
     async with market.db.transaction() as tx:
-        gone = await orders.cancel_for_shopper(tx, shop_id=market.shop_id, order_id=order.id, shopper=shopper)
+        gone = await orders.cancel(
+            tx, shop_id=market.shop_id, order_id=order.id, by=orders.Party.BUYER, actor="buyer"
+        )
 
     assert (gone.cancel_why, gone.refund_owed_minor) == ("late", PRICE)
 

@@ -9,9 +9,10 @@ from pydantic import TypeAdapter
 from tests.orders.conftest import PRICE, Market
 
 from shopfloor import catalog, orders, payments, pricing
+from shopfloor.fulfilment import Delivery
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
-from shopfloor.orders import Address, Delivery
+from shopfloor.orders import Address
 from shopfloor.orders.quoting import Quote
 from shopfloor.pricing.models import DeliveryKind, PriceBy, Rounding, TaxPlace
 from shopfloor.pricing.records import Method, TaxRate, TaxSettings, Zone

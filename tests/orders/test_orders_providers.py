@@ -200,7 +200,7 @@ async def test_charged_but_the_units_are_gone_is_owed_back_and_never_lost(make_m
     async with market.db.transaction() as tx:
         view = await orders.order(tx, shop_id=market.shop_id, order_id=prepared.order.id)
         [(refund_id, owed)] = (
-            await orders.refunds_owed(tx, shop_id=market.shop_id, order_id=view.order.id)
+            (await orders.order(tx, shop_id=market.shop_id, order_id=view.order.id)).refunds_owed
         ).items()
     assert (view.order.status, view.order.cancel_why, owed.minor) == ("cancelled", "sold_out", PRICE)
     assert await orders.send_refund(

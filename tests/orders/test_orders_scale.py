@@ -13,12 +13,13 @@ from tests.explained import read_whole, scans
 from tests.orders.conftest import MakeMarket, Market, form
 from tests.waiting import PATIENCE
 
-from shopfloor import orders, payment_providers, stock
+from shopfloor import order_lists, orders, payment_providers, stock
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money
-from shopfloor.orders import list_queries, queries, sweep_queries, sweeper
-from shopfloor.orders.models import Counts
+from shopfloor.order_lists import queries as list_queries
+from shopfloor.order_lists.models import Counts
+from shopfloor.orders import queries, sweep_queries, sweeper
 from shopfloor.payment_providers import Charged, GivenBack
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -218,9 +219,11 @@ async def test_any_part_of_what_a_buyer_wrote_finds_the_order(full: Database) ->
         "欧阳", "欧", "ouyang", "OUYANG", "uyan", " ouyang ", "+86 139 00000002", "13900000002", "00000002",
     )  # fmt: skip
     async with full.transaction() as tx:
-        found = {search: await orders.orders(tx, shop_id=7, search=search) for search in asked}
-        elsewhere = await orders.orders(tx, shop_id=8, search="欧阳")
-        numbered = {search: await orders.orders(tx, shop_id=7, search=search) for search in ("#1002", "1002")}
+        found = {search: await order_lists.orders(tx, shop_id=7, search=search) for search in asked}
+        elsewhere = await order_lists.orders(tx, shop_id=8, search="欧阳")
+        numbered = {
+            search: await order_lists.orders(tx, shop_id=7, search=search) for search in ("#1002", "1002")
+        }
 
     assert {search: [order.number for order in those] for search, those in found.items()} == {
         search: [1002] for search in asked
@@ -233,16 +236,16 @@ async def test_any_part_of_what_a_buyer_wrote_finds_the_order(full: Database) ->
 async def test_what_nobody_wrote_finds_nothing(full: Database) -> None:
     asked = ("ouyang+", "g 139", "阳欧", "%", "_", "' OR 1=1", "@example.org", "9" * 40)
     async with full.transaction() as tx:
-        assert {search: await orders.orders(tx, shop_id=7, search=search) for search in asked} == {
+        assert {search: await order_lists.orders(tx, shop_id=7, search=search) for search in asked} == {
             search: [] for search in asked
         }
 
 
 async def test_common_and_rare_are_both_found_newest_first(full: Database) -> None:
     async with full.transaction() as tx:
-        first = await orders.orders(tx, shop_id=7, search="example.com", limit=3)
-        second = await orders.orders(tx, shop_id=7, search="example.com", limit=3, after=first[-1].id)
-        paid = await orders.orders(tx, shop_id=7, search="li ", status="paid", limit=200)
+        first = await order_lists.orders(tx, shop_id=7, search="example.com", limit=3)
+        second = await order_lists.orders(tx, shop_id=7, search="example.com", limit=3, after=first[-1].id)
+        paid = await order_lists.orders(tx, shop_id=7, search="li ", status="paid", limit=200)
 
     assert [order.number for order in first + second] == [9000, 8998, 8996, 8994, 8992, 8990]
     assert [order.number for order in paid] == list(range(9000, 1000, -500))
@@ -250,12 +253,14 @@ async def test_common_and_rare_are_both_found_newest_first(full: Database) -> No
 
 async def test_what_was_bought_finds_the_order(full: Database) -> None:
     async with full.transaction() as tx:
-        by_title = await orders.orders(tx, shop_id=7, search="copper KETTLE", limit=2)
-        by_name_in_chinese = await orders.orders(tx, shop_id=7, search="铜壶", limit=2, after=by_title[-1].id)
-        back = await orders.orders(tx, shop_id=7, search="铜壶", limit=1, before=by_title[-1].id)
-        by_sku = await orders.orders(tx, shop_id=7, search="ket-xl")
-        with_another = await orders.orders(tx, shop_id=7, search="ket", status="paid", limit=1)
-        elsewhere = await orders.orders(tx, shop_id=8, search="kettle")
+        by_title = await order_lists.orders(tx, shop_id=7, search="copper KETTLE", limit=2)
+        by_name_in_chinese = await order_lists.orders(
+            tx, shop_id=7, search="铜壶", limit=2, after=by_title[-1].id
+        )
+        back = await order_lists.orders(tx, shop_id=7, search="铜壶", limit=1, before=by_title[-1].id)
+        by_sku = await order_lists.orders(tx, shop_id=7, search="ket-xl")
+        with_another = await order_lists.orders(tx, shop_id=7, search="ket", status="paid", limit=1)
+        elsewhere = await order_lists.orders(tx, shop_id=8, search="kettle")
 
     assert [order.number for order in by_title + by_name_in_chinese] == [8998, 8996, 8994, 8992]
     assert [order.number for order in back] == [8998]
@@ -267,9 +272,9 @@ async def test_what_was_bought_finds_the_order(full: Database) -> None:
 async def test_the_order_of_that_number_comes_first_and_once(full: Database) -> None:
     """Its number is part of the telephone number of one that was placed later, and of some addresses."""
     async with full.transaction() as tx:
-        first = await orders.orders(tx, shop_id=7, search="#1002", limit=2)
-        second = await orders.orders(tx, shop_id=7, search="#1002", limit=200, after=first[-1].id)
-        count = await orders.orders.count(tx, shop_id=7, search="#1002")
+        first = await order_lists.orders(tx, shop_id=7, search="#1002", limit=2)
+        second = await order_lists.orders(tx, shop_id=7, search="#1002", limit=200, after=first[-1].id)
+        count = await order_lists.orders.count(tx, shop_id=7, search="#1002")
 
     numbers = [order.number for order in first + second]
     assert numbers[0] == 1002
@@ -280,7 +285,7 @@ async def test_the_order_of_that_number_comes_first_and_once(full: Database) -> 
 
 async def test_a_count_says_how_many_are_found_and_stops_where_it_is_very_many(full: Database) -> None:
     async with full.transaction() as tx:
-        count = orders.orders.count
+        count = order_lists.orders.count
         counted = {
             "all": await count(tx, shop_id=7),
             "one state": await count(tx, shop_id=7, status="paid"),
@@ -289,9 +294,9 @@ async def test_a_count_says_how_many_are_found_and_stops_where_it_is_very_many(f
             "a SKU": await count(tx, shop_id=7, search="KET-XL"),
             "very many": await count(tx, shop_id=7, search="example.com"),
         }
-        [eighth] = await orders.orders(tx, shop_id=7, search="8000", limit=1)
+        [eighth] = await order_lists.orders(tx, shop_id=7, search="8000", limit=1)
         before_it = await count(tx, shop_id=7, search="KET-XL", before=eighth.id)
-        [fifth] = await orders.orders(tx, shop_id=7, search="5000", limit=1)
+        [fifth] = await order_lists.orders(tx, shop_id=7, search="5000", limit=1)
         before_the_fifth = await count(tx, shop_id=7, search="KET-XL", before=fifth.id)
 
     assert counted == {
@@ -318,7 +323,7 @@ async def test_a_list_is_narrowed_down_by_each_of_its_filters(full: Database) ->
         )
 
         async def found(**filters: Any) -> list[int]:
-            return [order.number for order in await orders.orders(tx, shop_id=7, limit=200, **filters)]
+            return [order.number for order in await order_lists.orders(tx, shop_id=7, limit=200, **filters)]
 
         assert await found(fulfilment_status="ready") == [5004, 5002]
         assert await found(fulfilment_status="on_hold") == [5000]

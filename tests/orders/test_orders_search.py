@@ -9,12 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from shopfloor import catalog, live, orders
+from shopfloor import catalog, live, order_lists, orders
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id
-from shopfloor.orders import erasure, list_queries, views
-from shopfloor.orders.models import OrderSummary
+from shopfloor.order_lists import listing, queries
+from shopfloor.order_lists.models import OrderSummary
 
 SHOP, OTHER = 7, 8
 # The first order of SHOP; the next ones follow it.
@@ -88,7 +88,7 @@ async def placed(db: Database, contacts: Sequence[Contact]) -> list[UUID]:
 
 
 async def numbers(tx: Tx, search: str, *, shop_id: int = SHOP) -> list[int]:
-    return [each.number for each in await orders.orders(tx, shop_id=shop_id, search=search)]
+    return [each.number for each in await order_lists.orders(tx, shop_id=shop_id, search=search)]
 
 
 PEOPLE = (
@@ -159,7 +159,7 @@ PEOPLE = (
 async def test_what_is_found_and_what_is_not(people: Database, search: str, found: list[int]) -> None:
     async with people.transaction() as tx:
         assert await numbers(tx, search) == found
-        assert await orders.orders.count(tx, shop_id=SHOP, search=search) == paging.Counted(len(found))
+        assert await order_lists.orders.count(tx, shop_id=SHOP, search=search) == paging.Counted(len(found))
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ async def test_what_is_found_follows_the_order(people: Database) -> None:
         [[order_id]] = await (
             await tx.connection.execute("SELECT id FROM orders.orders WHERE shop_id = 7 AND number = 1001")
         ).fetchall()
-        await erasure.erase_contacts(tx, shop_id=SHOP, ids=[order_id])
+        await orders.forget_contacts(tx, shop_id=SHOP, ids=[order_id])
         assert [await numbers(tx, each) for each in ("李雷", "4321", "lei@qq.com")] == [[]] * 3
         assert await numbers(tx, "1001") == [1001]
         text, pieces = await (
@@ -211,9 +211,9 @@ async def test_titles_in_other_languages_are_found_by_their_words_and_not_by_the
         )
         await live.plan_show(tx, shop_id=SHOP, title="Autumn", titles={"zh_CN": "秋天"})
         for search in ("衬衫", "SHIRT", "s-1", '5" 衬'):
-            assert await list_queries.variants_named(tx, shop_id=SHOP, search=search) == [one.id]
+            assert await queries.variants_named(tx, shop_id=SHOP, search=search) == [one.id]
         for search in ("zh_cn", "_", ":", "{"):
-            assert await list_queries.variants_named(tx, shop_id=SHOP, search=search) == []
+            assert await queries.variants_named(tx, shop_id=SHOP, search=search) == []
         for search, many in (("秋", 1), ("autumn 秋天", 1), ("", 1), ("zh", 0), ("_", 0)):
             assert len(await live.shows(tx, shop_id=SHOP, search=search)) == many
 
@@ -250,9 +250,9 @@ async def test_pages_hold_everything_once_and_say_where_they_are(
     """Forward to the end and back, for what is rare, common, common only lately or long ago, and bought; beside it, the
     orders read one by one.
     """
-    monkeypatch.setattr(list_queries, "NEWEST", 9)
-    monkeypatch.setattr(list_queries, "COUNTED_NEAR", 14)
-    monkeypatch.setattr(views, "MOST_FOUND", 11)
+    monkeypatch.setattr(queries, "NEWEST", 9)
+    monkeypatch.setattr(queries, "COUNTED_NEAR", 14)
+    monkeypatch.setattr(listing, "MOST_FOUND", 11)
     chance = random.Random(5)
     contacts = [
         Contact(
@@ -299,7 +299,7 @@ async def _walk(db: Database, search: str, status: str | None, want: list[int]) 
 
         async def at(**mark: object) -> paging.Page[OrderSummary]:
             return await paging.numbered(
-                orders.orders,
+                order_lists.orders,
                 tx,
                 shop_id=SHOP,
                 limit=3,

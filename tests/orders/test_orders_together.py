@@ -7,7 +7,8 @@ import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
 from shopfloor import fulfilment, orders, policies, warehouse
-from shopfloor.orders import Address, Delivery, Party, packing, refusals
+from shopfloor.fulfilment import Delivery
+from shopfloor.orders import Address, Party, packing, refusals
 from shopfloor.policies import ShopTerms
 
 SHIPPING = 1_500
@@ -99,7 +100,7 @@ async def test_when_there_is_no_parcel_to_join(market: Market, reason: str) -> N
     elif reason == "packed":
         first, buyer = await market.paid()
         async with market.db.transaction() as tx:
-            await orders.PLANS_PARCELS[orders.OrderPlaced](
+            await orders.HEARD["parcels"][orders.OrderPlaced](
                 tx, type("Fact", (), {"shop_id": market.shop_id, "order_id": first.id})()
             )
             [parcel] = await fulfilment.of_order(tx, shop_id=market.shop_id, order_id=first.id)

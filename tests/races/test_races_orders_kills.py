@@ -165,7 +165,7 @@ async def check_lost(market: Market, purchase: Purchase, bank: Bank) -> str:
         )
         async with market.db.transaction() as tx:
             ((refund_id, _),) = (
-                await orders.refunds_owed(tx, shop_id=market.shop_id, order_id=order.id)
+                (await orders.order(tx, shop_id=market.shop_id, order_id=order.id)).refunds_owed
             ).items()
         for _ in range(2):
             await orders.send_refund(

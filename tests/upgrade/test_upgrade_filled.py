@@ -5,7 +5,7 @@ from collections import Counter
 import psycopg
 from tests.upgrade.conftest import Left
 
-from shopfloor import accounts, audit, catalog, inventory, orders
+from shopfloor import accounts, audit, catalog, inventory, order_lists
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.settings import Settings
@@ -52,7 +52,7 @@ async def test_todays_code_reads_what_was_written(left: Left) -> None:
             shop = await accounts.shop_by_slug(tx, "harbour")
             second = await accounts.shop_by_slug(tx, "second")
             goods = await catalog.products(tx, shop_id=shop.id)
-            sold = await orders.orders(tx, shop_id=shop.id)
+            sold = await order_lists.orders(tx, shop_id=shop.id)
             levels = await inventory.levels(tx, shop_id=shop.id)
     finally:
         await db.close()

@@ -12,7 +12,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog, inventory, live, orders, stock
+from shopfloor import catalog, fulfilment, inventory, live, orders, stock
 from shopfloor.kernel.values import now
 from shopfloor.purchases.bundles import composed, expanded
 
@@ -287,7 +287,7 @@ async def test_stock_orders_and_studio_show_sets(desk: httpx.AsyncClient, tea: T
         shop_id=tea.stage.shop.id,
         hold_id=hold,
         shopper=tea.stage.shopper,
-        form=orders.Form(name="Lin", delivery=orders.Delivery.PICK_UP, phone="+86 138 0000 1111"),
+        form=orders.Form(name="Lin", delivery=fulfilment.Delivery.PICK_UP, phone="+86 138 0000 1111"),
     )
     page = text(await look(desk, f"/console/harbour/orders/{placed.id}"))
     assert (

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import inventory, orders, purchases, shoppers, stock
+from shopfloor import inventory, order_lists, purchases, shoppers, stock
 from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
@@ -27,7 +27,7 @@ FORM = {
 
 async def count(stage: Stage) -> int:
     async with stage.db.transaction() as tx:
-        return len(await orders.orders(tx, shop_id=stage.shop.id))
+        return len(await order_lists.orders(tx, shop_id=stage.shop.id))
 
 
 def stranger(stage: Stage) -> httpx.AsyncClient:

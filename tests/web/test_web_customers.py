@@ -12,7 +12,7 @@ from tests.services import give
 from tests.web.conftest import Stage
 from tests.web.test_web_checkout import FORM
 
-from shopfloor import accounts, auth, customers, notifications, orders, shoppers, wiring
+from shopfloor import accounts, auth, customers, erasure, notifications, orders, shoppers, wiring
 from shopfloor.collector import Collector
 from shopfloor.customers import signing_in
 from shopfloor.kernel import secrets
@@ -546,7 +546,7 @@ async def test_erasing_says_what_stays_and_takes_the_rest(stage: Stage, box: sec
     # Later, when the rest is over, and everybody has heard of it.
     async with stage.db.transaction() as tx:
         await orders.cancel(tx, shop_id=1, order_id=still, by=orders.Party.MERCHANT, actor="person:1")
-        await orders.erasure.finish(tx)
+        await erasure.finish(tx)
     assert dict(await _pairs(stage, "SELECT id, contact_email FROM orders.orders"))[still] == ""
 
 
@@ -563,7 +563,7 @@ async def test_who_is_erased_by_the_shop_has_no_account_any_more(
     async with stage.db.transaction() as tx:
         owner = await tx.value("SELECT id FROM accounts.person WHERE email = 'owner@example.com'")
         actor = accounts.Actor(owner, 1, accounts.Role.OWNER, accounts.PERMISSIONS[accounts.Role.OWNER])
-        await orders.erasure.erase(tx, actor=actor, subject=orders.erasure.Subject(order_id=mine))
+        await erasure.erase(tx, actor=actor, subject=erasure.Subject(order_id=mine))
         fact = await (
             await tx.connection.execute(
                 "SELECT position, fact_id, shop_id, name, body, recorded_at FROM kernel.outbox"

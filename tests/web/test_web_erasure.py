@@ -9,7 +9,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_checkout import FORM
 
-from shopfloor import orders
+from shopfloor import erasure, orders
 
 WAITS = "Erasure requested on"
 BUTTON = "Erase customer details"
@@ -52,7 +52,7 @@ async def test_the_page_of_an_open_order_says_that_an_erasure_waits_and_for_what
         await orders.cancel(
             tx, shop_id=stage.shop.id, order_id=mine, by=orders.Party.MERCHANT, actor="person:1"
         )
-        await orders.erasure.finish(tx)
+        await erasure.finish(tx)
     over = (await client.get(page)).text
     assert (WAITS in over, "Erased" in over, FORM["phone"] in over) == (False, True, False)
     still = (await client.get(f"/console/harbour/orders/{other}")).text

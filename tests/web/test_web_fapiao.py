@@ -9,7 +9,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_erasure import FORM
 
-from shopfloor import fapiao, orders
+from shopfloor import fapiao, order_lists, orders
 from shopfloor.app import largest_body
 from shopfloor.fapiao import State, TitleKind
 from shopfloor.kernel.values import Money
@@ -60,7 +60,7 @@ async def test_a_buyer_asks_at_checkout_and_a_wrong_tax_number_comes_back_before
     assert (back.status_code, "This tax ID has a typo." in back.text) == (422, True)
     assert "&lt;b&gt;Spring&lt;/b&gt; Ltd" in back.text
     async with stage.db.transaction() as tx:
-        assert await orders.orders(tx, shop_id=stage.shop.id) == []
+        assert await order_lists.orders(tx, shop_id=stage.shop.id) == []
     order_id = id_of(
         await client.post(f"/s/harbour/checkout/{hold}", data=form | {"fapiao_tax_id": TAX_ID.lower()})
     )

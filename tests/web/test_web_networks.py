@@ -9,11 +9,11 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import accounts, auth, inventory, orders, stock
+from shopfloor import accounts, auth, fulfilment, inventory, orders, stock
 
 RELEASE = "/console/harbour/networks/release"
 FORM = orders.Form(
-    name="Li Na", email="li.na@example.com", phone="", delivery=orders.Delivery.PICK_UP,
+    name="Li Na", email="li.na@example.com", phone="", delivery=fulfilment.Delivery.PICK_UP,
 
 )  # fmt: skip
 

@@ -70,7 +70,7 @@ class Counter:
     async def number(self, place: str) -> str:
         """Of the attempt, as the provider knows it."""
         async with self.stage.db.transaction() as tx:
-            payment = await orders.paying.current(tx, order_id=UUID(place.rpartition("/")[2]))
+            payment = await payments.newest_online(tx, subject_id=UUID(place.rpartition("/")[2]))
         assert payment is not None
         return payment.id.hex
 

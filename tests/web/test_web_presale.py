@@ -10,7 +10,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_checkout import FORM, stranger
 
-from shopfloor import catalog, inventory, orders, stock, wiring
+from shopfloor import catalog, inventory, orders, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.values import Money, now
 
@@ -52,7 +52,7 @@ async def announce_later(stage: Stage) -> None:
             kind=inventory.LotKind.INCOMING,
             source="po-1",
         )
-    while await outbox.deliver(stage.db, outbox.each("presales", wiring.KEEPS_PRESALES)):
+    while await outbox.deliver(stage.db, outbox.each("presales", orders.HEARD["presales"])):
         pass
 
 

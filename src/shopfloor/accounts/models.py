@@ -3,14 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import field, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from shopfloor.kernel.account_numbers import names_account, proves_account
 from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from shopfloor.kernel.records import dataclass
+from shopfloor.kernel.values import now
 
 
 class Permission(StrEnum):
@@ -152,6 +154,11 @@ class Shop:
     locale: str
     timezone: str
     brand: Brand = field(default_factory=Brand)
+
+    @property
+    def today(self) -> date:
+        """The day it is where the shop is: the days it promises are its own."""
+        return now().astimezone(ZoneInfo(self.timezone)).date()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from shopfloor import orders
+from shopfloor import order_lists, orders
 from shopfloor.backoffice.refusals import NothingDue, PaidOnline
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
@@ -21,7 +21,7 @@ async def matching(tx: Tx, *, shop_id: int, **narrowed: Any) -> list[UUID]:
     ids: list[UUID] = []
     while len(ids) < AT_ONCE:
         after = ids[-1] if ids else None
-        page = await orders.orders(tx, shop_id=shop_id, after=after, limit=_PAGE, **narrowed)
+        page = await order_lists.orders(tx, shop_id=shop_id, after=after, limit=_PAGE, **narrowed)
         ids += [each.id for each in page]
         if len(page) < _PAGE:
             break

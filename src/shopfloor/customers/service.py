@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from shopfloor import accounts, notifications, orders, stock
+from shopfloor import accounts, erasure, notifications, stock
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.customers import account_queries, order_queries, queries, signing_in_queries
 from shopfloor.customers.models import (
@@ -197,11 +197,11 @@ async def forget(tx: Tx, *, customer: Customer, actor: Actor | None = None) -> E
     shop_id = customer.shop_id
     joined = await order_queries.joined(tx, shop_id=shop_id, customer_id=customer.id)
     browsers = await signing_in_queries.browsers(tx, shop_id=shop_id, customer_id=customer.id)
-    erasure = await orders.erasure.erase(
+    forgotten = await erasure.erase(
         tx,
         actor=actor,
         shop_id=shop_id,
-        subject=orders.erasure.Subject(
+        subject=erasure.Subject(
             exactly=tuple(each.order_id for each in joined),
             browsers=tuple(sorted({*browsers, *(each.buyer for each in joined)})),
         ),
@@ -216,7 +216,7 @@ async def forget(tx: Tx, *, customer: Customer, actor: Actor | None = None) -> E
         # Nothing says any longer that they are one customer's.
         await stock.paid(tx, shop_id=shop_id, hold_ids=[], buyers=[browser], account=new_id())
     await queries.delete_customer(tx, shop_id=shop_id, customer_id=customer.id)
-    return Erased(erasure.erased, erasure.waiting)
+    return Erased(forgotten.erased, forgotten.waiting)
 
 
 def as_json(found: Customer) -> dict[str, Any]:

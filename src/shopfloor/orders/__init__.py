@@ -9,49 +9,41 @@ from shopfloor.orders import (
     authorising,
     capturing,
     editing,
-    erasure,
-    export,
     paying,
     reconciling,
     replacing,
     shipping,
 )
 from shopfloor.orders.audit import audit
-from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
+from shopfloor.orders.cancellation import cancel
 from shopfloor.orders.charges import mark_paid
 from shopfloor.orders.checkout import Checkout, begin_checkout, complete, prepare
 from shopfloor.orders.checkout_form import Address, Form
 from shopfloor.orders.checkouts import Checkouts
 from shopfloor.orders.events import OrderPlaced
+from shopfloor.orders.hearing import HEARD
 from shopfloor.orders.models import (
-    Delivery,
     Order,
-    OrderView,
     Party,
     Status,
+    fulfilment_for,
 )
-from shopfloor.orders.packing import PLANS_PARCELS
+from shopfloor.orders.order_view import OrderView
 from shopfloor.orders.presale import answer_delay, delay, lot_delayed, lot_ready, mark_ready
-from shopfloor.orders.presentation import shown
+from shopfloor.orders.queries import forget_contacts
 from shopfloor.orders.refunds import confirm as confirm_refund
-from shopfloor.orders.refunds import mark_refunded, refund, refunds_owed, send_refund
+from shopfloor.orders.refunds import mark_refunded, refund, send_refund
 from shopfloor.orders.refusals import CheckoutNotFound, NoDelay, OrderNotFound
 from shopfloor.orders.sweeper import sweep
 from shopfloor.orders.unpaid import release_network
-from shopfloor.orders.views import (
-    counts,
-    order,
-    order_for_shopper,
-    orders,
-)
+from shopfloor.orders.views import order, order_for_shopper
 
 __all__ = [
-    "PLANS_PARCELS",
+    "HEARD",
     "Address",
     "Checkout",
     "CheckoutNotFound",
     "Checkouts",
-    "Delivery",
     "Form",
     "NoDelay",
     "Order",
@@ -65,16 +57,13 @@ __all__ = [
     "authorising",
     "begin_checkout",
     "cancel",
-    "cancel_for_shopper",
     "capturing",
     "complete",
     "confirm_refund",
-    "counts",
     "delay",
     "editing",
-    "erasure",
-    "expire",
-    "export",
+    "forget_contacts",
+    "fulfilment_for",
     "lot_delayed",
     "lot_ready",
     "mark_paid",
@@ -82,16 +71,13 @@ __all__ = [
     "mark_refunded",
     "order",
     "order_for_shopper",
-    "orders",
     "paying",
     "prepare",
     "reconciling",
     "refund",
-    "refunds_owed",
     "release_network",
     "replacing",
     "send_refund",
     "shipping",
-    "shown",
     "sweep",
 ]

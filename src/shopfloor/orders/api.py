@@ -1,21 +1,18 @@
 """/v1/{shop}/orders: what the console and other programs do with orders."""
 
-from functools import partial
-from operator import attrgetter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import Depends, Query, Request, Response
+from fastapi import Depends, Request
 from pydantic import BaseModel, Field
 
 from shopfloor import approvals, payment_accounts, payment_providers, payment_refunds, purchases
-from shopfloor.accounts import Actor, NotAllowed, Permission
+from shopfloor.accounts import Actor, Permission
 from shopfloor.auth.api import allowed
-from shopfloor.kernel import paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.http import Csv, Db, as_download, refusals, with_links
+from shopfloor.kernel.http import Db, refusals
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id
@@ -23,19 +20,17 @@ from shopfloor.orders import (
     authorising,
     cancellation,
     charges,
-    erasure,
-    export,
     presale,
     refunds,
     shipping,
     views,
 )
-from shopfloor.orders.models import Order, OrderSummary, OrderView, Party
+from shopfloor.orders.models import Order, Party
+from shopfloor.orders.order_view import OrderView
 from shopfloor.orders.refusals import (
     AlreadyPaid,
     CannotCancel,
     KeyReused,
-    NobodyToErase,
     NoDelay,
     NothingAuthorised,
     NotPaid,
@@ -53,7 +48,6 @@ router = Router(prefix="/v1/{shop}/orders", tags=["orders"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.ORDERS_VIEW))]
 Manager = Annotated[Actor, Depends(allowed(Permission.ORDERS_MANAGE))]
-MembersManager = Annotated[Actor, Depends(allowed(Permission.MEMBERS_MANAGE))]
 MoneyViewer = Annotated[Actor, Depends(allowed(Permission.MONEY_VIEW))]
 MoneyManager = Annotated[Actor, Depends(allowed(Permission.MONEY_MANAGE))]
 Minor = Annotated[int, Field(ge=0, le=MAX_MINOR)]
@@ -95,41 +89,6 @@ class Delayed(BaseModel):
     delayed_to: Day
 
 
-class EraseIn(BaseModel):
-    """One of these; whoever it is, all of their orders and chat lines are meant."""
-
-    order_id: UUID | None = None
-    email: str | None = Field(None, min_length=3, max_length=200)
-    phone: str | None = Field(None, min_length=6, max_length=50)
-    shopper: UUID | None = None
-
-
-async def _narrowing(
-    *,
-    status: str | None = None,
-    payment_status: str | None = None,
-    fulfilment_status: str | None = None,
-    show_id: Id | None = None,
-    channel: Literal["show", "shop"] | None = None,
-    since: Day | None = None,
-    until: Day | None = None,
-    search: Annotated[str | None, Query(max_length=100)] = None,
-) -> views.Narrowed:
-    return views.Narrowed(
-        status=status,
-        payment_status=payment_status,
-        fulfilment_status=fulfilment_status,
-        show_id=show_id,
-        channel=channel,
-        since=since,
-        until=until,
-        search=search,
-    )
-
-
-Narrowing = Annotated[views.Narrowed, Depends(_narrowing)]
-
-
 def _actor(actor: Actor) -> str:
     return f"person:{actor.person_id}"
 
@@ -152,61 +111,6 @@ async def _with_requests(tx: Tx, actor: Actor, order_id: UUID) -> dict[str, Any]
     told = shown(await views.order(tx, shop_id=actor.shop_id, order_id=order_id))
     asked = await approvals.of_order(tx, order_id=order_id)
     return {**told, "refund_requests": msgspec.to_builtins(asked)}
-
-
-@router.get("")
-async def orders(
-    request: Request,
-    response: Response,
-    actor: Viewer,
-    db: Db,
-    *,
-    narrowed: Narrowing,
-    after: UUID | None = None,
-    before: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> list[OrderSummary]:
-    """Newest first.  The header `Link` leads to the next page, which starts `after` an id."""
-    async with db.transaction() as tx:
-        found = await paging.page(
-            partial(
-                views.orders,
-                tx,
-                shop_id=actor.shop_id,
-                **narrowed,
-            ),
-            after=after,
-            before=before,
-            limit=limit,
-            key=attrgetter("id"),
-        )
-    return with_links(request, response, found)
-
-
-@router.get("/export", response_class=Csv)
-async def export_orders(
-    actor: Viewer,
-    db: Db,
-    narrowed: Narrowing,
-) -> Response:
-    """The orders as a spreadsheet, a row for each line, narrowed down as the list is."""
-    pieces = export.sheet(
-        db,
-        shop_id=actor.shop_id,
-        **narrowed,
-    )
-    return await as_download(pieces, "orders.csv")
-
-
-@router.post("/erasures", status_code=201, responses=refusals(NobodyToErase, NotAllowed))
-async def erase(body: EraseIn, actor: MembersManager, db: Db) -> erasure.Erasure:
-    """Forget a person: name and contact go from orders and chat, for good; what was bought, paid and said stays.
-
-    Orders that are not over keep their contact until they are (`waiting`).
-    """
-    subject = erasure.Subject(body.order_id, body.email, body.phone, body.shopper)
-    async with db.transaction() as tx:
-        return await erasure.erase(tx, actor=actor, subject=subject)
 
 
 @router.get("/{order_id:uuid}", responses=refusals(OrderNotFound))

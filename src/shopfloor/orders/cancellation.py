@@ -15,7 +15,7 @@ from shopfloor.orders.models import Order, OrderLine, Party, Status, Why
 from shopfloor.orders.refunds import grant
 from shopfloor.orders.refusals import CannotCancel
 from shopfloor.orders.statuses import may_cancel, refund_on_cancel
-from shopfloor.orders.views import order_for_shopper, today
+from shopfloor.orders.views import today
 from shopfloor.policies import shop_terms
 
 
@@ -27,7 +27,7 @@ async def cancel(
     by: Party,
     actor: str,
     note: str = "",
-    why: Why = Why.ASKED,
+    why: Why | None = None,
     withdrawn: bool = False,
 ) -> Order:
     """Units go back (first to who waits for them), money too.  Cancelling twice is cancelling once.
@@ -42,18 +42,11 @@ async def cancel(
     asks = Party.MERCHANT if withdrawn else by
     if not may_cancel(found, lines, by=asks, today=await today(tx, shop_id=shop_id)):
         raise CannotCancel(status=found.status, charged_minor=found.charged_minor)
+    if why is None:
+        # A buyer cancels what is paid because it is late, or else withdraws from the contract.
+        is_late = by is Party.BUYER and not withdrawn and found.charged_minor > 0
+        why = Why.LATE if is_late else Why.ASKED
     return await fall(tx, found, lines, by=by, why=why, note=note, actor=actor)
-
-
-async def cancel_for_shopper(
-    tx: Tx, *, shop_id: int, order_id: UUID, shopper: UUID | None, key: str | None = None, note: str = ""
-) -> Order:
-    """The buyer's own cancelling; a stranger finds no such order."""
-    view = await order_for_shopper(tx, shop_id=shop_id, order_id=order_id, shopper=shopper, key=key)
-    why = Why.ASKED if view.order.charged_minor == 0 else Why.LATE
-    return await cancel(
-        tx, shop_id=shop_id, order_id=order_id, by=Party.BUYER, actor="buyer", note=note, why=why
-    )
 
 
 async def fall(
@@ -113,14 +106,3 @@ async def _keep_deposit(tx: Tx, found: Order, kept_minor: int, *, actor: str) ->
             actor=actor,
         ),
     )
-
-
-async def expire(tx: Tx, *, limit: int = 1000) -> int:
-    """Release holds whose time is over and offer their units to who waits; returns how many lines were freed.
-
-    The worker's one call: both happen in one transaction, so nobody slips in between.
-    """
-    freed = await stock.expire(tx, limit=limit)
-    await purchases.hand_over(tx, freed)
-    await purchases.forget_lapsed(tx, limit=limit)
-    return len(freed)

@@ -254,15 +254,3 @@ class DeliveryDelayed:
     variant_id: int
     promised_on: date
     delayed_to: date
-
-
-@dataclass(frozen=True, slots=True)
-class BuyerErased:
-    """A person asked to be forgotten: who bought with these cookies.  Says nothing else about them."""
-
-    name: ClassVar[str] = "orders.buyer_erased"
-
-    shop_id: int
-    erasure_id: UUID
-    shoppers: list[UUID]
-    orders: int

@@ -1,28 +1,15 @@
 """An order, its lines, and what they cost.  No I/O here."""
 
 from collections.abc import Sequence
-from dataclasses import field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from shopfloor import payments, purchases, stock
+from shopfloor.fulfilment import Delivery
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_MINOR, Money, split_minor
-
-
-class Counts(dict[str, int]):
-    """Orders by status.  Nobody needs to know how many were ever delivered to the last one: `up_to` stands for so
-    many or more.
-    """
-
-    up_to: ClassVar[int] = 10_000
-
-
-class Delivery(StrEnum):
-    SHIP = "ship"
-    PICK_UP = "pick_up"
 
 
 class Status(StrEnum):
@@ -335,66 +322,6 @@ class Granted:
     amount_minor: int
     lines: list[int]
     shipping_minor: int
-
-
-@dataclass(frozen=True, slots=True)
-class OrderView:
-    """One order with everything a page shows."""
-
-    order: Order
-    lines: list[OrderLine]
-    payments: list[payments.PaymentEvent]
-    due: "Due | None"
-    buyer_may_cancel: bool
-    is_late: bool
-    """A date that the buyer was promised was missed, or is announced to be."""
-    page: dict[str, Any]
-    """Products, prices and terms as the buyer saw them, frozen when the checkout was opened first."""
-    instructions: dict[str, Any] = field(default_factory=dict[str, Any])
-    bundles: list[Bundle] = field(default_factory=list[Bundle])
-    together: list[Companion] = field(default_factory=list[Companion])
-    """Other orders that leave in the same parcel."""
-    refunds: list[Granted] = field(default_factory=list[Granted])
-    """In the order in which they were decided."""
-
-    @property
-    def awaits_goods(self) -> bool:
-        """Some of it was sold before it was there, and is not there yet."""
-        return any(not line.is_ready for line in self.lines)
-
-    @property
-    def balance_later(self) -> bool:
-        """The deposit is in; the rest is asked for when the goods are ready."""
-        return self.due is not None and self.due.purpose is payments.Purpose.BALANCE and self.awaits_goods
-
-
-@dataclass(frozen=True, slots=True)
-class OrderSummary:
-    """A row of the merchant's list."""
-
-    id: UUID
-    number: int
-    contact_name: str
-    delivery: str
-    currency: str
-    total_minor: int
-    charged_minor: int
-    refund_owed_minor: int
-    status: str
-    payment_status: str
-    fulfilment_status: str
-    show_id: int | None
-    units: int
-    titles: str
-    late: bool
-    placed_at: datetime
-
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self,
-            "fulfilment_status",
-            str(fulfilment_for(self.fulfilment_status, self.status, self.payment_status)),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,32 +1,17 @@
 """Which units of an order may leave, and the parcels they go into."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from shopfloor import fulfilment, purchases
 from shopfloor.kernel.database import Tx
 from shopfloor.orders import queries, together
-from shopfloor.orders.events import OrderAuthorised, OrderPaid, OrderPlaced, OrderReinstated
 from shopfloor.orders.lifecycle import lock
 from shopfloor.orders.models import Delivery, Order, OrderLine, Status
 from shopfloor.orders.refusals import NotPaid, NotReady, OrderClosed
 from shopfloor.orders.statuses import due
 
 OPEN = frozenset({Status.PLACED, Status.PAID, Status.PARTLY_SHIPPED})
-
-
-async def _plan_order(tx: Tx, fact: OrderPlaced | OrderAuthorised | OrderPaid | OrderReinstated) -> None:
-    await plan_order(tx, shop_id=fact.shop_id, order_id=fact.order_id)
-
-
-PLANS_PARCELS: Final[Mapping[type[Any], Callable[[Tx, Any], Any]]] = {
-    OrderPlaced: _plan_order,
-    OrderAuthorised: _plan_order,
-    OrderPaid: _plan_order,
-    OrderReinstated: _plan_order,
-}
-"""What is there and paid for, or is paid in cash at the counter, goes on the to-do list: after the sale, never in it."""
 
 
 async def plan_order(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
@@ -92,7 +77,7 @@ async def _plan_lines(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> None:
             order_number=found.number,
             hold_id=found.hold_id,
             show_id=found.show_id,
-            delivery=fulfilment.Delivery(found.delivery),
+            delivery=found.delivery,
             lines=missing,
         )
         await _put_together(tx, found)

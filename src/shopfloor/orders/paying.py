@@ -3,7 +3,6 @@
 No transaction is open while a provider is asked, and what it says is applied by `reports.apply_report`.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -237,12 +236,6 @@ async def poll(
     return len(waiting)
 
 
-async def current(tx: Tx, *, order_id: UUID) -> payments.Payment | None:
-    """The newest attempt at a provider."""
-    known = [each for each in await payments.payments_for(tx, subject_id=order_id) if each.is_online]
-    return known[-1] if known else None
-
-
 async def work(db: Database, providers: payment_providers.Source) -> None:
     """One round: what providers wrote, what they did not write, and what is to be taken, let go, and given back."""
     await work_inbox(db, providers)
@@ -315,8 +308,3 @@ async def _about_attempt(
     async with db.transaction() as tx:
         await apply_report(tx, payment=payment, outcome=outcome)
         return (await payments.attempts.lock(tx, payment.id))[payment.id].state
-
-
-async def numbers(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """What people call these orders."""
-    return await queries.numbers(tx, shop_id=shop_id, order_ids=order_ids)

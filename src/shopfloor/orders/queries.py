@@ -341,20 +341,14 @@ async def set_balance_due(tx: Tx, *, order_id: UUID, at: datetime) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    id: UUID
-    number: int
-
-
-async def numbers(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> dict[UUID, int]:
-    rows = await tx.every(
-        Numbered,
+async def forget_contacts(tx: Tx, *, shop_id: int, ids: list[UUID]) -> int:
+    """The hash of the form is of name and address too."""
+    return await tx.run(
         """
-        SELECT id, number FROM orders.orders
-         WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s) AND number IS NOT NULL
+        UPDATE orders.orders
+           SET contact_name = '', contact_phone = '', contact_email = '', address = NULL, note = '', form_hash = ''
+         WHERE id = ANY(%(ids)s::uuid[]) AND shop_id = %(shop_id)s
         """,
         shop_id=shop_id,
-        ids=list(order_ids),
+        ids=ids,
     )
-    return {row.id: row.number for row in rows}

@@ -293,18 +293,6 @@ async def granted_before(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> li
     )
 
 
-async def refunds_owed(tx: Tx, *, shop_id: int, order_id: UUID) -> dict[UUID, Money]:
-    """Refunds decided and not sent yet, by refund id."""
-    view = await views.order(tx, shop_id=shop_id, order_id=order_id)
-    sent = {event.reference for event in view.payments if event.kind is payments.PaymentEventKind.REFUNDED}
-    owed: dict[UUID, int] = {}
-    for event in view.payments:
-        if event.kind is payments.PaymentEventKind.REFUND_GRANTED and event.reference not in sent:
-            refund_id = UUID(event.reference.split("/")[0])
-            owed[refund_id] = owed.get(refund_id, 0) + event.amount_minor
-    return {refund_id: Money(minor, view.order.currency) for refund_id, minor in owed.items()}
-
-
 async def mark_refunded(
     tx: Tx,
     *,

@@ -117,12 +117,6 @@ class ContactLimit(Conflict):
     code = "orders.contact_limit"
 
 
-class NobodyToErase(NotFound):
-    """Nobody with these details has ordered here."""
-
-    code = "orders.nobody_to_erase"
-
-
 class EditStale(Conflict):
     """The order has changed since you looked at it; look again before you save."""
 

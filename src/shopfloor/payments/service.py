@@ -298,3 +298,9 @@ async def void(providers: Providers, payment: Payment, *, label: str) -> Outcome
 
 
 # ── money out ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def newest_online(tx: Tx, *, subject_id: UUID) -> Payment | None:
+    """The newest attempt at a provider."""
+    known = [each for each in await payments_for(tx, subject_id=subject_id) if each.is_online]
+    return known[-1] if known else None

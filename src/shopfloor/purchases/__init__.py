@@ -36,7 +36,7 @@ from shopfloor.purchases.offer_terms import (
 from shopfloor.purchases.queries import offer_lines
 from shopfloor.purchases.waitlist import (
     claimed,
-    forget_lapsed,
+    expire,
     hand_over,
     join,
     leave,
@@ -71,7 +71,7 @@ __all__ = [
     "WaitlistOffered",
     "asked_again",
     "claimed",
-    "forget_lapsed",
+    "expire",
     "hand_over",
     "intent",
     "join",

@@ -269,6 +269,17 @@ async def _of_active(tx: Tx, shop_id: int, variant_ids: Sequence[int]) -> list[i
     return [each for each in variant_ids if known.get(each) == catalog.Status.ACTIVE]
 
 
+async def expire(tx: Tx, *, limit: int = 1000) -> int:
+    """Release holds whose time is over and offer their units to who waits; returns how many lines were freed.
+
+    The worker's one call: both happen in one transaction, so nobody slips in between.
+    """
+    freed = await stock.expire(tx, limit=limit)
+    await hand_over(tx, freed)
+    await forget_lapsed(tx, limit=limit)
+    return len(freed)
+
+
 async def forget_lapsed(tx: Tx, *, limit: int = 1000) -> None:
     """End places whose offer is over although no expiry told us: the hold had given way to another purchase."""
     grace = timedelta(seconds=60)

@@ -22,6 +22,7 @@ from shopfloor import (
     promotions,
 )
 from shopfloor.accounts import Shop
+from shopfloor.fulfilment import Delivery
 from shopfloor.kernel import chinese_divisions
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
@@ -31,7 +32,6 @@ from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, now
-from shopfloor.orders import Delivery
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web import cart as carts
 from shopfloor.web import fapiao as fapiaos

@@ -15,7 +15,7 @@ from fastapi import Form, Query, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, orders, payment_accounts, payment_providers, payments
+from shopfloor import accounts, fulfilment, orders, payment_accounts, payment_providers, payments
 from shopfloor.kernel import late
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
@@ -128,7 +128,7 @@ def by_hand(view: orders.OrderView) -> list[payments.Way]:
     """What the buyer of an order that was to be paid online may choose instead."""
     if view.due is None or view.balance_later or view.order.provider == "manual":
         return []
-    methods = ["transfer", *(["cash"] if view.order.delivery == orders.Delivery.PICK_UP else [])]
+    methods = ["transfer", *(["cash"] if view.order.delivery == fulfilment.Delivery.PICK_UP else [])]
     return [payments.Way(None, "manual", method, "", is_test=False) for method in methods]
 
 
@@ -191,7 +191,7 @@ async def hand_over(
         view = await orders.order_for_shopper(
             tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key
         )
-        payment = await orders.paying.current(tx, order_id=order_id)
+        payment = await payments.newest_online(tx, subject_id=order_id)
     action = None if payment is None else payments.attempts.action_of(payment)
     if action is None or view.due is None:
         return RedirectResponse(_path(found.slug, order_id, key, "/payment"), status_code=303)
@@ -298,7 +298,7 @@ async def came_back(
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         await orders.order_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
-        payment = await orders.paying.current(tx, order_id=order_id)
+        payment = await payments.newest_online(tx, subject_id=order_id)
     language = language_of(request, found.locale)
     if payment is not None and not payment.state.is_over:
         # What a provider that is away says later is heard in the background too.

@@ -17,13 +17,13 @@ from shopfloor import (
     policies,
     returns,
 )
+from shopfloor.fulfilment import Delivery
 from shopfloor.kernel.errors import Conflict, Refusal
 from shopfloor.kernel.http import Db, public_link
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money
-from shopfloor.orders import Delivery
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web import paying
 from shopfloor.web.checkout import Key
@@ -66,7 +66,7 @@ async def receipt(
         "shop/order.html",
         shop=found,
         view=view,
-        shown=orders.shown(view.lines, view.bundles),
+        shown=view.shown,
         order=order,
         policy=policy,
         shots=shots,
@@ -221,7 +221,8 @@ async def cancel(
     words = speak(request)
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        await orders.cancel_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
+        await orders.order_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
+        await orders.cancel(tx, shop_id=found.id, order_id=order_id, by=orders.Party.BUYER, actor="buyer")
     query = "" if key is None else f"?key={key}"
     response = RedirectResponse(f"/s/{found.slug}/orders/{order_id}{query}", status_code=303)
     flash(response, "good", words.gettext("The order is cancelled."))

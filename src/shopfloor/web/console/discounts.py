@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import Form, Query
 from starlette.responses import Response
 
-from shopfloor import catalog, live, orders, pricing, promotions
+from shopfloor import catalog, live, order_lists, pricing, promotions
 from shopfloor.accounts import Permission
 from shopfloor.kernel import amounts, paging
 from shopfloor.kernel.border import Id
@@ -99,7 +99,7 @@ async def _form(
                 limit=USES,
                 key=attrgetter("order_id"),
             )
-            numbers = await orders.paying.numbers(
+            numbers = await order_lists.numbers(
                 tx, shop_id=shop_id, order_ids=[each.order_id for each in uses.items]
             )
         products = await catalog.products(

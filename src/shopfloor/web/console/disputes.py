@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Form
 from starlette.responses import HTMLResponse, Response
 
-from shopfloor import disputes, documents, fulfilment, notifications, orders
+from shopfloor import disputes, documents, fulfilment, notifications, order_lists, orders
 from shopfloor.accounts import Permission
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.routes import Router
@@ -68,7 +68,7 @@ def words(desk: Desk) -> dict[str, Any]:
 async def listing(desk: Viewer, after: UUID | None = None, before: UUID | None = None) -> Response:
     async with desk.db.transaction() as tx:
         page = await disputes.page_of(tx, shop_id=desk.shop.id, after=after, before=before)
-        numbers = await orders.paying.numbers(
+        numbers = await order_lists.numbers(
             tx,
             shop_id=desk.shop.id,
             order_ids=[each.subject_id for each in page.items if each.subject_id is not None],

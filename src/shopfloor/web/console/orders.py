@@ -16,10 +16,12 @@ from shopfloor import (
     customers,
     disputes,
     documents,
+    erasure,
     fapiao,
     fulfilment,
     live,
     notifications,
+    order_lists,
     orders,
     payment_authorisations,
     purchases,
@@ -144,7 +146,7 @@ async def listing(
         narrowed = asked.narrowed()
     async with desk.work() as tx:
         found = await paging.numbered(
-            orders.orders,
+            order_lists.orders,
             tx,
             shop_id=desk.shop.id,
             after=after,
@@ -153,7 +155,7 @@ async def listing(
             key=attrgetter("id"),
             **narrowed,
         )
-        counts = await orders.counts(tx, shop_id=desk.shop.id)
+        counts = await order_lists.counts(tx, shop_id=desk.shop.id)
         baskets = await unpaid.of_shop(tx, desk)
         offered = await live.shows(tx, shop_id=desk.shop.id, search=find_show, limit=SHOWS_OFFERED + 1)
         shows = [(show.id, show.title) for show in offered[:SHOWS_OFFERED]]
@@ -184,7 +186,7 @@ async def exported(desk: Viewer, asked: Narrowing) -> Response:
         narrowed = asked.narrowed()
     except NotADate as refusal:
         return desk.refused("/orders", refusal)
-    pieces = orders.export.sheet(desk.db, shop_id=desk.shop.id, **narrowed)
+    pieces = order_lists.sheet(desk.db, shop_id=desk.shop.id, **narrowed)
     return await as_download(pieces, f"{desk.shop.slug}-orders.csv")
 
 
@@ -267,8 +269,7 @@ async def _order_page(
     """The order; `refund` and `errors`: its form for refunds as it was typed, and what was refused in it."""
     async with desk.db.transaction() as tx:
         view = await orders.order(tx, shop_id=desk.shop.id, order_id=order_id)
-        owed = await orders.refunds_owed(tx, shop_id=desk.shop.id, order_id=order_id)
-        erasure_since = await orders.erasure.waits_since(tx, shop_id=desk.shop.id, order_id=order_id)
+        erasure_since = await erasure.waits_since(tx, shop_id=desk.shop.id, order_id=order_id)
         parcels = await fulfilment.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         papers = await documents.of_subject(tx, shop_id=desk.shop.id, subject_id=order_id)
         seller = await documents.seller(tx, shop_id=desk.shop.id)
@@ -288,10 +289,10 @@ async def _order_page(
         "order.html",
         active="orders",
         view=view,
-        shown=orders.shown(view.lines, view.bundles),
+        shown=view.shown,
         order=view.order,
         shots={number: replace(each, page=each.file) for number, each in shots.items()},
-        refunds_owed=owed,
+        refunds_owed=view.refunds_owed,
         authorised=authorised,
         erasure_since=erasure_since,
         customer_id=customer_id,
@@ -373,9 +374,7 @@ async def erase(desk: Keeper, order_id: UUID) -> Response:
     path = f"/orders/{order_id}"
     with desk.back_if_refused(path):
         async with desk.work() as tx:
-            done = await orders.erasure.erase(
-                tx, actor=desk.actor, subject=orders.erasure.Subject(order_id=order_id)
-            )
+            done = await erasure.erase(tx, actor=desk.actor, subject=erasure.Subject(order_id=order_id))
     if done.waiting:
         return desk.back(
             path, desk.say(N_("Erased. Orders in progress keep the contact details until they're complete."))

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from starlette.responses import Response
 
-from shopfloor import approvals, disputes, inventory, live, orders, policies, reconciliation
+from shopfloor import approvals, disputes, inventory, live, order_lists, policies, reconciliation
 from shopfloor.accounts import Permission
 from shopfloor.kernel import backups
 from shopfloor.kernel.routes import Router
@@ -33,14 +33,14 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
             on_air = await live.shows(tx, shop_id=shop_id, status=live.ShowStatus.LIVE)
             planned = await live.shows(tx, shop_id=shop_id, status=live.ShowStatus.PLANNED)
             ended = await live.shows(tx, shop_id=shop_id, status=live.ShowStatus.ENDED, limit=NEXT + 1)
-        counts = await orders.counts(tx, shop_id=shop_id)
+        counts = await order_lists.counts(tx, shop_id=shop_id)
         shortages = (
             await inventory.shortages(tx, shop_id=shop_id) if desk.actor.may(Permission.STOCK_VIEW) else []
         )
         bank_changes = await policies.bank_details.unseen(tx, actor=desk.actor)
         crowded = await crowds(tx, desk)
         backup_due = await backups.due(tx) if desk.actor.may(Permission.MEMBERS_MANAGE) else None
-        unpaid = await orders.orders(tx, shop_id=shop_id, status="placed", limit=NEXT)
+        unpaid = await order_lists.orders(tx, shop_id=shop_id, status="placed", limit=NEXT)
         asked = []
         if desk.actor.may(Permission.ORDERS_MANAGE):
             asked = await approvals.waiting(tx, shop_id=shop_id, limit=COUNTED)

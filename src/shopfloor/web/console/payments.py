@@ -12,7 +12,7 @@ from starlette.responses import Response
 from shopfloor import (
     approvals,
     disputes,
-    orders,
+    order_lists,
     payment_accounts,
     payment_authorisations,
     payment_providers,
@@ -143,7 +143,7 @@ async def desk_page(
             ),
             *(each.order_id for each in asked.items),
         ]
-        numbers = await orders.paying.numbers(
+        numbers = await order_lists.numbers(
             tx,
             shop_id=desk.shop.id,
             order_ids=[each for each in about if each is not None],

@@ -131,7 +131,6 @@ async def one(desk: Viewer, return_id: UUID) -> Response:
         details = await returns.details(tx, found)
         places = await inventory.locations(tx, shop_id=shop_id)
         send_to = await returns.send_to(tx, shop_id=shop_id)
-        owed = await orders.refunds_owed(tx, shop_id=shop_id, order_id=found.order_id)
     lines = {line.id: line for line in view.lines}
     return desk.page(
         "return.html",
@@ -156,7 +155,7 @@ async def one(desk: Viewer, return_id: UUID) -> Response:
         conditions=tuple(Condition),
         send_to=send_to,
         reason=reason_words(found.reason, desk.language),
-        owed=found.refund in owed,
+        owed=found.refund in view.refunds_owed,
         waits=details.waiting,
         exchange=details.exchange,
         settled=details.settlement,

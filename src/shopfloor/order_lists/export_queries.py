@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.orders.models import fulfilment_for
+from shopfloor.orders import fulfilment_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ async def orders(tx: Tx, *, ids: Sequence[UUID]) -> list[ExportedOrder]:
         SELECT id, number, contact_name, contact_phone, contact_email, delivery, address, method, note, currency,
                shipping_minor, total_minor, tax_minor, charged_minor, refunded_minor, shipping_name, status, payment_status,
                fulfilment_status, tracking, show_id, placed_at, paid_at, shipped_at, cancelled_at
-          FROM orders.orders WHERE id = ANY(%(ids)s::uuid[])
+          FROM orders.v_listed WHERE id = ANY(%(ids)s::uuid[])
          ORDER BY placed_at DESC, id DESC
         """,
         ids=list(ids),
@@ -90,8 +90,8 @@ async def lines(tx: Tx, *, ids: Sequence[UUID]) -> list[ExportedLine]:
         """
         SELECT l.order_id, l.title, l.sku, l.options, l.quantity, l.unit_price_minor, l.amount_minor, l.discount_minor,
                l.tax_minor, l.tax_included, l.ready_on, l.shipped_quantity, l.returned_quantity, b.title AS bundle
-          FROM orders.line l LEFT JOIN orders.bundle b ON b.order_id = l.order_id AND b.bundle_id = l.bundle_id
-         WHERE l.order_id = ANY(%(ids)s::uuid[]) AND l.removed_at IS NULL
+          FROM orders.v_listed_line l LEFT JOIN orders.v_listed_bundle b ON b.order_id = l.order_id AND b.bundle_id = l.bundle_id
+         WHERE l.order_id = ANY(%(ids)s::uuid[])
          ORDER BY l.order_id, l.position
         """,
         ids=list(ids),

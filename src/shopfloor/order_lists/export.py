@@ -16,8 +16,8 @@ from shopfloor import accounts
 from shopfloor.kernel import sheets
 from shopfloor.kernel.amounts import written
 from shopfloor.kernel.database import Database, Tx
-from shopfloor.orders import export_queries, views
-from shopfloor.orders.export_queries import ExportedLine, ExportedOrder
+from shopfloor.order_lists import export_queries, listing
+from shopfloor.order_lists.export_queries import ExportedLine, ExportedOrder
 
 # So many orders are read at once; the whole is never in memory, and no transaction waits for whoever reads slowly.
 AT_ONCE: Final = 200
@@ -40,13 +40,13 @@ async def sheet(
     db: Database,
     *,
     shop_id: int,
-    **narrowed: Unpack[views.Narrowed],
+    **narrowed: Unpack[listing.Narrowed],
 ) -> AsyncGenerator[bytes]:
     """The file in pieces, newest order first, narrowed down as the list is.  Each piece is of its own moment."""
     before, after = sheets.MARK + sheets.written([HEADER]), None
     while True:
         async with db.transaction() as tx:
-            found = await views.orders(tx, shop_id=shop_id, after=after, limit=AT_ONCE, **narrowed)
+            found = await listing.orders(tx, shop_id=shop_id, after=after, limit=AT_ONCE, **narrowed)
             rows = await _rows(tx, shop_id, [order.id for order in found])
         yield (before + sheets.written(rows)).encode()
         if len(found) < AT_ONCE:

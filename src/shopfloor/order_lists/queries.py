@@ -12,7 +12,7 @@ from uuid import UUID
 from shopfloor.kernel import text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.orders.models import Counts, OrderSummary
+from shopfloor.order_lists.models import Counts, OrderSummary
 
 # Among so many of the newest orders, what is common enough to fill a page is found without the index of pieces.
 NEWEST: Final = 2000
@@ -44,7 +44,7 @@ class Filters:
         )
 
 
-# Goods that are ready stand as that, whether or not they are paid: what is not is on hold (`models.fulfilment_for`).
+# Goods that are ready stand as that, whether or not they are paid: what is not is on hold (`orders.fulfilment_for`).
 # Nothing is to do for the goods of an order that is cancelled.
 _FILTERS: Final = """
     (%(status)s::text IS NULL OR o.status = %(status)s)
@@ -66,9 +66,9 @@ def _page(placed_at: LiteralString, order_id: LiteralString) -> LiteralString:
     """After one order, or before another, newest first."""
     return """
         (%(after)s::uuid IS NULL OR ({placed_at}, {id}) <
-            (SELECT placed_at, id FROM orders.orders WHERE id = %(after)s))
+            (SELECT placed_at, id FROM orders.v_listed WHERE id = %(after)s))
         AND (%(before)s::uuid IS NULL OR ({placed_at}, {id}) >
-            (SELECT placed_at, id FROM orders.orders WHERE id = %(before)s))
+            (SELECT placed_at, id FROM orders.v_listed WHERE id = %(before)s))
         """.replace("{placed_at}", placed_at).replace("{id}", order_id)
 
 
@@ -86,7 +86,7 @@ _OF_EACH: Final = """
     SELECT f.order_id, f.placed_at
       FROM unnest(%(variants)s::bigint[]) AS v (id)
      CROSS JOIN LATERAL (
-        SELECT s.order_id, s.placed_at FROM orders.sold s
+        SELECT s.order_id, s.placed_at FROM orders.v_sold s
          WHERE s.shop_id = %(shop_id)s AND s.variant_id = v.id
            {and_fits}
          ORDER BY s.placed_at DESC, s.order_id DESC LIMIT %(most)s + 1) f
@@ -113,7 +113,7 @@ _PARTS: Final[Sequence[tuple[LiteralString, LiteralString]]] = (
 
 # Looks at no order where nothing is asked of it.  OFFSET 0 keeps the planner to one look by key for each that is found: it
 # thinks of far more.
-_FITS: Final = "AND EXISTS (SELECT FROM orders.orders o WHERE o.id = s.order_id AND {filters} OFFSET 0)"
+_FITS: Final = "AND EXISTS (SELECT FROM orders.v_listed o WHERE o.id = s.order_id AND {filters} OFFSET 0)"
 
 
 def _whole(sql: LiteralString, *, narrows: bool = True) -> LiteralString:
@@ -134,7 +134,7 @@ async def newest(tx: Tx, *, shop_id: int, filters: Filters, limit: int) -> list[
     return await _ids(
         tx,
         """
-        SELECT o.id FROM orders.orders o
+        SELECT o.id FROM orders.v_listed o
          WHERE o.shop_id = %(shop_id)s AND o.placed_at IS NOT NULL
            AND {filters}
            AND {page_of_orders}
@@ -183,14 +183,14 @@ async def search(
             """
             WITH near AS MATERIALIZED (
                 SELECT s.order_id, s.placed_at
-                  FROM (SELECT order_id, placed_at, text FROM orders.search
+                  FROM (SELECT order_id, placed_at, text FROM orders.v_search
                          WHERE shop_id = %(shop_id)s
                            AND {page_of_search}
                          {order_of_search} LIMIT %(newest)s) s
                  WHERE strpos(s.text, orders.search_folded(%(wanted)s)) > 0
                    {and_fits}
             ), anywhere AS MATERIALIZED (
-                SELECT s.order_id, s.placed_at FROM orders.search s
+                SELECT s.order_id, s.placed_at FROM orders.v_search s
                  WHERE (SELECT count(*) FROM near) <= %(enough)s
                    AND orders.search_pieces(s.shop_id, s.text)
                        @> orders.search_keys(%(shop_id)s::bigint, orders.search_folded(%(wanted)s))
@@ -200,13 +200,13 @@ async def search(
                 SELECT DISTINCT f.order_id, f.placed_at
                   FROM unnest(%(variants)s::bigint[]) AS v (id)
                  CROSS JOIN LATERAL (
-                    SELECT s.order_id, s.placed_at FROM orders.sold s
+                    SELECT s.order_id, s.placed_at FROM orders.v_sold s
                      WHERE s.shop_id = %(shop_id)s AND s.variant_id = v.id
                        AND {page_of_found}
                        {and_fits}
                      {order_of_found} LIMIT %(limit)s) f
             ), {sold}, numbered AS MATERIALIZED (
-                SELECT o.id AS order_id, o.placed_at FROM orders.orders o
+                SELECT o.id AS order_id, o.placed_at FROM orders.v_listed o
                  WHERE o.shop_id = %(shop_id)s AND o.number = %(number)s
                    AND {filters}
             ), whole AS MATERIALIZED (
@@ -277,7 +277,7 @@ async def count(tx: Tx, *, shop_id: int, filters: Filters, most: int) -> int:
         tx,
         """
         SELECT count(*)
-          FROM (SELECT FROM orders.orders o
+          FROM (SELECT FROM orders.v_listed o
                  WHERE o.shop_id = %(shop_id)s AND o.placed_at IS NOT NULL
                    AND {filters}
                    AND {page_of_orders}
@@ -308,7 +308,7 @@ async def count_found(
         """
         WITH near AS MATERIALIZED (
             SELECT s.order_id
-              FROM (SELECT order_id, placed_at, text FROM orders.search
+              FROM (SELECT order_id, placed_at, text FROM orders.v_search
                      WHERE shop_id = %(shop_id)s
                        AND {page_of_search}
                      ORDER BY placed_at DESC, order_id DESC LIMIT %(counted_near)s) s
@@ -316,7 +316,7 @@ async def count_found(
                {and_fits}
              LIMIT %(most)s + 1
         ), anywhere AS MATERIALIZED (
-            SELECT s.order_id FROM orders.search s
+            SELECT s.order_id FROM orders.v_search s
              WHERE (SELECT count(*) FROM near) <= %(most)s
                AND orders.search_pieces(s.shop_id, s.text)
                    @> orders.search_keys(%(shop_id)s::bigint, orders.search_folded(%(wanted)s))
@@ -329,7 +329,7 @@ async def count_found(
           FROM (SELECT order_id FROM near
                  UNION SELECT order_id FROM anywhere
                  UNION SELECT order_id FROM sold s WHERE {page_of_found}
-                 UNION SELECT o.id FROM orders.orders o
+                 UNION SELECT o.id FROM orders.v_listed o
                         WHERE o.shop_id = %(shop_id)s AND o.number = %(number)s
                           AND {filters}) AS counted
         """,
@@ -360,36 +360,23 @@ async def summaries(tx: Tx, *, ids: Sequence[UUID], today: date) -> list[OrderSu
         SELECT o.id, o.number, o.contact_name, o.delivery, o.currency, o.total_minor, o.charged_minor,
                o.refund_granted_minor - o.refunded_minor AS refund_owed_minor,
                o.status, o.payment_status, o.fulfilment_status, o.show_id, l.units, l.titles, l.late, o.placed_at
-          FROM orders.orders o
+          FROM orders.v_listed o
           CROSS JOIN LATERAL (
             SELECT coalesce(sum(quantity), 0)::int AS units,
                    (SELECT coalesce(string_agg(DISTINCT title, ', '), '')
-                      FROM (SELECT title FROM orders.bundle WHERE order_id = o.id
-                            UNION SELECT title FROM orders.line WHERE order_id = o.id AND bundle_id IS NULL AND removed_at IS NULL) AS named
+                      FROM (SELECT title FROM orders.v_listed_bundle WHERE order_id = o.id
+                            UNION SELECT title FROM orders.v_listed_line WHERE order_id = o.id AND bundle_id IS NULL) AS named
                    ) AS titles,
                    coalesce(bool_or(o.status IN ('placed', 'paid', 'partly_shipped')
                      AND shipped_quantity < quantity AND ready_on IS NOT NULL
                      AND ((delayed_to IS NOT NULL AND NOT delay_accepted)
                        OR (ready_at IS NULL AND coalesce(delayed_to, ready_on) < %(today)s::date))), false) AS late
-              FROM orders.line WHERE order_id = o.id AND removed_at IS NULL) l
+              FROM orders.v_listed_line WHERE order_id = o.id) l
          WHERE o.id = ANY(%(ids)s::uuid[])
          ORDER BY o.placed_at DESC, o.id DESC
         """,
         ids=list(ids),
         today=today,
-    )
-
-
-async def ids_of_buyer(tx: Tx, *, shop_id: int, buyer: UUID) -> list[UUID]:
-    return await _ids(
-        tx,
-        """
-        SELECT id FROM orders.orders
-         WHERE shop_id = %(shop_id)s AND buyer = %(buyer)s AND placed_at IS NOT NULL
-         ORDER BY placed_at DESC, id DESC
-        """,
-        shop_id=shop_id,
-        buyer=buyer,
     )
 
 
@@ -400,7 +387,7 @@ async def count_by_status(tx: Tx, *, shop_id: int, statuses: Sequence[str]) -> C
         SELECT s.status, c.orders FROM unnest(%(statuses)s::text[]) AS s (status)
          CROSS JOIN LATERAL (
             SELECT count(*) AS orders
-              FROM (SELECT FROM orders.orders o
+              FROM (SELECT FROM orders.v_listed o
                      WHERE o.shop_id = %(shop_id)s AND o.status = s.status AND o.placed_at IS NOT NULL
                      ORDER BY o.placed_at DESC LIMIT %(up_to)s) AS counted) AS c
          WHERE c.orders > 0
@@ -408,3 +395,22 @@ async def count_by_status(tx: Tx, *, shop_id: int, statuses: Sequence[str]) -> C
         {"shop_id": shop_id, "statuses": list(statuses), "up_to": Counts.up_to},
     )
     return Counts(await cursor.fetchall())
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    id: UUID
+    number: int
+
+
+async def numbers(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    rows = await tx.every(
+        Numbered,
+        """
+        SELECT id, number FROM orders.v_listed
+         WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s) AND number IS NOT NULL
+        """,
+        shop_id=shop_id,
+        ids=list(order_ids),
+    )
+    return {row.id: row.number for row in rows}

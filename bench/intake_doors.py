@@ -46,7 +46,7 @@ import psycopg
 import uvicorn
 import uvloop
 
-from shopfloor import app, inventory, live, purchases, rooms, stock
+from shopfloor import app, inventory, live, purchases, rooms, run_of_show, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.connections import raise_file_limit
 from shopfloor.kernel.database import Database
@@ -268,20 +268,20 @@ async def stock_up(dsn: str) -> Goods:
                     tx, shop_id=shop_id, location_id=location.id, variant_id=variant_id, quantity=quantity
                 )
         show = await live.plan_show(tx, shop_id=shop_id, title="Bench")
-        offer = await live.add_offer(
+        offer = await run_of_show.add_offer(
             tx,
             shop_id=shop_id,
             show_id=show.id,
             product_id=product_id,
             lines=[
-                live.OfferLine(variants[0], PRICE, quota=1_000_000),
-                live.OfferLine(variants[1], PRICE, quota=SCARCE),
-                live.OfferLine(variants[2], PRICE, quota=SCARCE),
-                live.OfferLine(variants[3], PRICE, quota=CAMPUS_UNITS),
-                live.OfferLine(variants[4], PRICE, quota=CAMPUS_UNITS),
+                run_of_show.OfferLine(variants[0], PRICE, quota=1_000_000),
+                run_of_show.OfferLine(variants[1], PRICE, quota=SCARCE),
+                run_of_show.OfferLine(variants[2], PRICE, quota=SCARCE),
+                run_of_show.OfferLine(variants[3], PRICE, quota=CAMPUS_UNITS),
+                run_of_show.OfferLine(variants[4], PRICE, quota=CAMPUS_UNITS),
             ],
         )
-        await live.start_show(tx, shop_id=shop_id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=shop_id, show_id=show.id)
         for _ in range(3):
             await inventory.transfer(
                 tx,

@@ -35,7 +35,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from shopfloor import accounts, auth, catalog, inventory, live, purchases, stock
+from shopfloor import accounts, auth, catalog, inventory, live, purchases, run_of_show, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.keyring import load_keyring
 from shopfloor.kernel.settings import Settings
@@ -124,16 +124,16 @@ async def fill(tx: Tx) -> tuple[int, int, list[str]]:
     for number in range(OVER + 1):
         show = await live.plan_show(tx, shop_id=shop.id, title=f"Evening {number}")
         for product_id, variant_id in goods[:5]:
-            await live.add_offer(
+            await run_of_show.add_offer(
                 tx,
                 shop_id=shop.id,
                 show_id=show.id,
                 product_id=product_id,
-                lines=[live.OfferLine(variant_id, 2_500, 10)],
+                lines=[run_of_show.OfferLine(variant_id, 2_500, 10)],
             )
-        await live.start_show(tx, shop_id=shop.id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=shop.id, show_id=show.id)
         if number < OVER:
-            await live.end_show(tx, shop_id=shop.id, show_id=show.id)
+            await run_of_show.end_show(tx, shop_id=shop.id, show_id=show.id)
     gone = await catalog.add_variant(
         tx, shop_id=shop.id, product_id=goods[0][0], variant=catalog.NewVariant(price_minor=2_900, options=["L"])
     )  # fmt: skip

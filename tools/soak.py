@@ -41,7 +41,7 @@ from rich.progress import Progress
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from shopfloor import auth, catalog, inventory, live, shoppers, stock
+from shopfloor import auth, catalog, inventory, live, run_of_show, shoppers, stock
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.keyring import load_keyring
@@ -327,11 +327,11 @@ async def found_shop(dsn: str) -> Shop:
                     tx, shop_id=shop_id, location_id=place.id, variant_id=variant_id, quantity=UNITS // 2
                 )
         show = await live.plan_show(tx, shop_id=shop_id, title="Soak")
-        offer = await live.add_offer(
+        offer = await run_of_show.add_offer(
             tx, shop_id=shop_id, show_id=show.id, product_id=product.id,
-            lines=[live.OfferLine(variant_id, PRICE, QUOTA) for variant_id in variants],
+            lines=[run_of_show.OfferLine(variant_id, PRICE, QUOTA) for variant_id in variants],
         )  # fmt: skip
-        show = await live.start_show(tx, shop_id=shop_id, show_id=show.id)
+        show = await run_of_show.start_show(tx, shop_id=shop_id, show_id=show.id)
         assert show.pool_id is not None, "it is on air"
         open_pool = await inventory.open_pool(tx, shop_id=shop_id)
         keyring = await load_keyring(tx)

@@ -37,6 +37,7 @@ from shopfloor import (
     push,
     replays,
     returns,
+    run_of_show,
     stock,
     supply,
     web,
@@ -73,7 +74,7 @@ def consumers(lake: Collector, settings: Settings | None = None) -> list[Consume
             await asyncio.sleep(0)
         await lake.append(events)
         for fact in batch:
-            if fact.name == live.ShowEnded.name:
+            if fact.name == run_of_show.ShowEnded.name:
                 # All that the show said is in the lake now.
                 await read_the_show(tx, shop_id=fact.shop_id, show_id=fact.body["show_id"])
 
@@ -153,7 +154,7 @@ async def _line_changed(
 
 
 async def _consists_of(tx: Tx, fact: catalog.BundleChanged) -> None:
-    await live.set_parts_apart(tx, shop_id=fact.shop_id, variant_id=fact.variant_id)
+    await run_of_show.set_parts_apart(tx, shop_id=fact.shop_id, variant_id=fact.variant_id)
 
 
 COUNTED_IN_ROOMS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
@@ -232,14 +233,14 @@ async def _bought(tx: Tx, fact: orders.OrderPlaced) -> None:
     await customers.note_order(tx, shop_id=fact.shop_id, order_id=fact.order_id)
 
 
-async def _show_over(tx: Tx, fact: live.ShowEnded) -> None:
+async def _show_over(tx: Tx, fact: run_of_show.ShowEnded) -> None:
     await customers.baskets.remind(tx, shop_id=fact.shop_id, show_id=fact.show_id)
     await replays.ask_clips(tx, shop_id=fact.shop_id, show_id=fact.show_id)
 
 
 KNOWS_CUSTOMERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
     orders.OrderPlaced: _bought,
-    live.ShowEnded: _show_over,
+    run_of_show.ShowEnded: _show_over,
 }
 
 
@@ -273,7 +274,7 @@ def followers(
     shown: dict[type[Any], Callable[[Any], Any]] = dict(rooms.handlers())
     held_up: dict[int, tuple[str, str, int]] = {}
 
-    async def filmed(fact: live.OfferFeatured) -> None:
+    async def filmed(fact: run_of_show.OfferFeatured) -> None:
         """What the host holds up becomes a moment of the video: of the stream, and of the recording.
 
         Only where the camera publishes to us; the room may be open on other processes only.
@@ -302,14 +303,14 @@ def followers(
 
         shown[kind] = both
 
-    async def on_air(fact: live.ShowStarted | live.ShowEnded) -> None:
+    async def on_air(fact: run_of_show.ShowStarted | run_of_show.ShowEnded) -> None:
         if fact.channel_id is not None:
             held_up.pop(fact.channel_id, None)
             await cameras.shows_changed(fact.channel_id)
 
-    also(live.OfferFeatured, filmed)
-    also(live.ShowStarted, on_air)
-    also(live.ShowEnded, on_air)
+    also(run_of_show.OfferFeatured, filmed)
+    also(run_of_show.ShowStarted, on_air)
+    also(run_of_show.ShowEnded, on_air)
 
     async def hidden_or_shown(fact: replays.ReplayHidden) -> None:
         if fact.channel_id is not None:
@@ -327,9 +328,9 @@ def followers(
     also(catalog.ProductChanged, lambda fact: sitemaps.forget(fact.product_id))
     for kind in (catalog.PriceChanged, catalog.BundleChanged):
         also(kind, lambda fact: terms.forget_variant(fact.variant_id))
-    for kind in (live.OfferAdded, live.OfferChanged, live.OfferPriceChanged):
+    for kind in (run_of_show.OfferAdded, run_of_show.OfferChanged, run_of_show.OfferPriceChanged):
         also(kind, lambda fact: terms.forget(fact.offer_id))
-    for kind in (live.ShowStarted, live.ShowEnded, live.ShowChanged):
+    for kind in (run_of_show.ShowStarted, run_of_show.ShowEnded, live.ShowChanged):
         also(kind, lambda fact: terms.forget_show(fact.show_id))
 
     def runs_short(fact: inventory.StockChanged) -> None:

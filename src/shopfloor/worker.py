@@ -22,7 +22,6 @@ from shopfloor import (
     collector,
     customers,
     job_handlers,
-    live,
     notifications,
     orders,
     payment_accounts,
@@ -31,6 +30,7 @@ from shopfloor import (
     push,
     reconciliation,
     retention,
+    run_of_show,
     stock,
     webhooks,
     wiring,
@@ -311,11 +311,11 @@ async def end_flashes(db: Database, arrivals: outbox.Arrivals) -> None:
 async def end_due_flashes(db: Database) -> float | None:
     """Seconds until it is worth another look; None where no flash runs."""
     async with db.transaction() as tx:
-        running = await live.running_flashes(tx)
+        running = await run_of_show.running_flashes(tx)
     for flash in running:
         if flash.seconds_left <= 0 or flash.left == 0:
             async with db.transaction() as tx:
-                await live.end_when_due(tx, flash)
+                await run_of_show.end_when_due(tx, flash)
     left = [flash.seconds_left for flash in running if flash.seconds_left > 0 and flash.left]
     return min(FLASH_EVERY, *left) if left else None
 

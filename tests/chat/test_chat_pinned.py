@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.live.goods import Goods, make_goods, plan
 
-from shopfloor import chat, live, rooms
+from shopfloor import chat, live, rooms, run_of_show
 from shopfloor.chat.models import NotShown, SlowMode, UnknownLine
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.outbox import Follower
@@ -57,7 +57,7 @@ async def talk(database: Database) -> Talk:
     goods = await make_goods(database)
     async with database.transaction() as tx:
         show, _ = await plan(tx, goods)
-        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
     known = rooms.Rooms(database, recent=chat.recent_lines)
     heard = dict(known.handlers()) | {
         chat.ChatSaid: lambda fact: known.say(fact.show_id, chat.said_line(fact)),

@@ -15,7 +15,7 @@ import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
-    "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "catalog", "collector", "inventory", "collections", "stock", "media", "live", "replays", "rooms", "promotions", "payment_accounts", "payments", "payment_authorisations", "payment_refunds", "reconciliation", "disputes", "purchases", "policies",
+    "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "catalog", "collector", "inventory", "collections", "stock", "media", "live", "run_of_show", "replays", "rooms", "promotions", "payment_accounts", "payments", "payment_authorisations", "payment_refunds", "reconciliation", "disputes", "purchases", "policies",
     "orders", "chat", "fapiao", "order_lists", "erasure", "returns", "related", "order_edits",
     "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
@@ -31,8 +31,17 @@ OWNERS = {
     "accounts.session": "auth",
     "accounts.sign_in_challenge": "auth",
     "live.counter": "rooms",
+    "live.explained": "run_of_show",
+    "live.flash": "run_of_show",
+    "live.flash_line": "run_of_show",
     "live.notice": "rooms",
+    "live.offer": "run_of_show",
+    "live.offer_line": "run_of_show",
+    "live.offer_price": "run_of_show",
     "live.presence_lease": "rooms",
+    "live.slot": "run_of_show",
+    "live.v_explained": "run_of_show",
+    "live.v_offer_line": "run_of_show",
     "live.waiting": "rooms",
     "orders.erasure": "erasure",
     "orders.policy": "policies",

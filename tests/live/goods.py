@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shopfloor import accounts, auth, catalog, inventory, live, media
+from shopfloor import accounts, auth, catalog, inventory, live, media, run_of_show
 from shopfloor.kernel.database import Database, Tx
 
 
@@ -61,15 +61,15 @@ async def make_goods(db: Database, slug: str = "ada", units: int = 10) -> Goods:
 
 async def plan(
     tx: Tx, goods: Goods, *, quota: int | None = 4, channel_id: int | None = None
-) -> tuple[live.Show, live.Offer]:
+) -> tuple[live.Show, run_of_show.Offer]:
     """A show with one offer: the coat in two sizes."""
     show = await live.plan_show(tx, shop_id=goods.shop_id, title="Autumn", channel_id=channel_id)
-    offer = await live.add_offer(
+    offer = await run_of_show.add_offer(
         tx,
         shop_id=goods.shop_id,
         show_id=show.id,
         product_id=goods.coat.id,
-        lines=[live.OfferLine(variant_id, 9_900, quota) for variant_id in goods.coats],
+        lines=[run_of_show.OfferLine(variant_id, 9_900, quota) for variant_id in goods.coats],
     )
     return show, offer
 

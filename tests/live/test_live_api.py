@@ -16,6 +16,7 @@ from shopfloor.kernel.route_access import check_every_route_is_decided
 from shopfloor.kernel.services import Services
 from shopfloor.live import api as live_api
 from shopfloor.rooms import api as rooms_api
+from shopfloor.run_of_show import api as run_of_show_api
 
 
 @pytest.fixture
@@ -28,6 +29,7 @@ async def app(database: Database) -> FastAPI:
     made = FastAPI()
     http.install(made, Services(database))
     made.include_router(live_api.router)
+    made.include_router(run_of_show_api.router)
     made.include_router(rooms_api.router)
     made.include_router(chat_api.router)
     check_every_route_is_decided(made)

@@ -8,7 +8,7 @@ import pytest
 from tests.live.goods import Goods, make_goods
 from tests.live.test_live_rooms import Process, fresh
 
-from shopfloor import catalog, inventory, live, stock, wiring
+from shopfloor import catalog, inventory, live, run_of_show, stock, wiring
 from shopfloor.kernel.database import Database
 from shopfloor.rooms.state import LineState
 
@@ -51,27 +51,27 @@ async def sets(database: Database) -> Sets:
 
 async def plan(
     database: Database, sets: Sets, *, quota: int | None = 3, bowls: int | None = None, start: bool = True
-) -> tuple[live.Show, live.Offer]:
+) -> tuple[live.Show, run_of_show.Offer]:
     async with database.transaction() as tx:
         shop_id = sets.goods.shop_id
         show = await live.plan_show(tx, shop_id=shop_id, title="Autumn")
-        offer = await live.add_offer(
+        offer = await run_of_show.add_offer(
             tx,
             shop_id=shop_id,
             show_id=show.id,
             product_id=sets.product_id,
-            lines=[live.OfferLine(sets.variant_id, 12_000, quota)],
+            lines=[run_of_show.OfferLine(sets.variant_id, 12_000, quota)],
         )
         if bowls is not None:
-            await live.add_offer(
+            await run_of_show.add_offer(
                 tx,
                 shop_id=shop_id,
                 show_id=show.id,
                 product_id=sets.goods.bowl.id,
-                lines=[live.OfferLine(sets.goods.bowls[0], 2_000, bowls)],
+                lines=[run_of_show.OfferLine(sets.goods.bowls[0], 2_000, bowls)],
             )
         if start:
-            show = await live.start_show(tx, shop_id=shop_id, show_id=show.id)
+            show = await run_of_show.start_show(tx, shop_id=shop_id, show_id=show.id)
     return show, offer
 
 
@@ -91,14 +91,14 @@ async def test_the_quota_of_a_bundle_sets_its_parts_apart(database: Database, se
     async with database.transaction() as tx:
         levels = await inventory.levels(tx, shop_id=sets.goods.shop_id, variant_ids=[sets.variant_id])
         assert levels == [], "a bundle has no units of its own"
-        await live.end_show(tx, shop_id=sets.goods.shop_id, show_id=show.id)
+        await run_of_show.end_show(tx, shop_id=sets.goods.shop_id, show_id=show.id)
     assert await free(database, sets, None) == (10, 10, 5)
 
 
 async def test_a_quota_raised_on_air_tops_up_the_parts(database: Database, sets: Sets) -> None:
     show, offer = await plan(database, sets, quota=1)
     async with database.transaction() as tx:
-        await live.change_offer(
+        await run_of_show.change_offer(
             tx,
             shop_id=sets.goods.shop_id,
             show_id=show.id,
@@ -221,32 +221,32 @@ async def test_a_limit_below_the_pieces_of_one_bundle_is_refused(database: Datab
     show, offer = await plan(database, sets, start=False)
     shop_id = sets.goods.shop_id
 
-    async def change(limit: int) -> live.Offer:
+    async def change(limit: int) -> run_of_show.Offer:
         async with database.transaction() as tx:
-            return await live.change_offer(
+            return await run_of_show.change_offer(
                 tx, shop_id=shop_id, show_id=show.id, offer_id=offer.id, limit_per_buyer=limit
             )
 
-    with pytest.raises(live.LimitBelowBundle) as caught:
+    with pytest.raises(run_of_show.LimitBelowBundle) as caught:
         await change(2)
     assert (caught.value.code, caught.value.facts) == (
         "live.limit_below_bundle",
         {"variant_id": sets.variant_id, "limit": 2, "pieces": 3},
     )
     async with database.transaction() as tx:
-        kept = await live.offer(tx, shop_id=shop_id, show_id=show.id, offer_id=offer.id)
+        kept = await run_of_show.offer(tx, shop_id=shop_id, show_id=show.id, offer_id=offer.id)
     assert kept.limit_per_buyer is None
     assert (await change(3)).limit_per_buyer == 3
     async with database.transaction() as tx:
         strict = await live.plan_show(tx, shop_id=shop_id, title="Strict", limit_per_show=2)
-    with pytest.raises(live.LimitBelowBundle):
+    with pytest.raises(run_of_show.LimitBelowBundle):
         async with database.transaction() as tx:
-            await live.add_offer(
+            await run_of_show.add_offer(
                 tx,
                 shop_id=shop_id,
                 show_id=strict.id,
                 product_id=sets.product_id,
-                lines=[live.OfferLine(sets.variant_id, 12_000)],
+                lines=[run_of_show.OfferLine(sets.variant_id, 12_000)],
             )
     async with database.transaction() as tx:
-        assert await live.offers(tx, shop_id=shop_id, show_id=strict.id) == []
+        assert await run_of_show.offers(tx, shop_id=shop_id, show_id=strict.id) == []

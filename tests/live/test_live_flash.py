@@ -9,13 +9,13 @@ import pytest
 from tests.live.goods import Goods, make_goods, plan
 from tests.live.test_live_rooms import Process, fresh
 
-from shopfloor import catalog, inventory, live, stock, worker
+from shopfloor import catalog, inventory, live, run_of_show, stock, worker
 from shopfloor.kernel.amounts import PriceLeap
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now, video_ms
-from shopfloor.live.flashes import shared
 from shopfloor.rooms.state import FlashState
+from shopfloor.run_of_show.flashes import shared
 
 
 @pytest.fixture
@@ -23,42 +23,42 @@ async def goods(database: Database) -> Goods:
     return await make_goods(database)
 
 
-async def on_air(db: Database, goods: Goods) -> tuple[live.Show, live.Offer]:
+async def on_air(db: Database, goods: Goods) -> tuple[live.Show, run_of_show.Offer]:
     """Four coats of each size, at 99.00; they cost 129.00 in the shop."""
     async with db.transaction() as tx:
         show, offer = await plan(tx, goods)
-        show = await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        show = await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
     return show, offer
 
 
 async def flash(
     db: Database,
     goods: Goods,
-    offer: live.Offer,
+    offer: run_of_show.Offer,
     *,
     price: int = 7_900,
     units: int = 3,
     seconds: int = 60,
     **more: Any,
-) -> live.Flash:
+) -> run_of_show.Flash:
     async with db.transaction() as tx:
-        return await live.start_flash(
+        return await run_of_show.start_flash(
             tx, shop_id=goods.shop_id, show_id=offer.show_id, offer_id=offer.id, price_minor=price, units=units,
             seconds=seconds, **more,
         )  # fmt: skip
 
 
-async def stand(db: Database, goods: Goods, offer: live.Offer) -> tuple[list[int], list[int]]:
+async def stand(db: Database, goods: Goods, offer: run_of_show.Offer) -> tuple[list[int], list[int]]:
     """The prices of the sizes, and what the show has of each."""
     async with db.transaction() as tx:
         show = await live.show(tx, shop_id=goods.shop_id, show_id=offer.show_id)
-        found = await live.offer(tx, shop_id=goods.shop_id, show_id=offer.show_id, offer_id=offer.id)
+        found = await run_of_show.offer(tx, shop_id=goods.shop_id, show_id=offer.show_id, offer_id=offer.id)
         left = await stock.available(tx, shop_id=goods.shop_id, variant_ids=goods.coats, pool_id=show.pool_id)
     return [line.price_minor for line in found.lines], [left[variant_id].now for variant_id in goods.coats]
 
 
 async def take(
-    tx: Tx, goods: Goods, offer: live.Offer, pool_id: int | None, units: int, variant: int = 0
+    tx: Tx, goods: Goods, offer: run_of_show.Offer, pool_id: int | None, units: int, variant: int = 0
 ) -> stock.Answer:
     assert pool_id is not None
     request = stock.Request(
@@ -71,7 +71,7 @@ async def take(
 
 async def due(db: Database) -> list[float]:
     async with db.transaction() as tx:
-        return [each.seconds_left for each in await live.running_flashes(tx)]
+        return [each.seconds_left for each in await run_of_show.running_flashes(tx)]
 
 
 async def run_out(db: Database) -> None:
@@ -114,12 +114,14 @@ async def test_a_flash_sells_its_units_and_then_all_is_as_before(database: Datab
     assert await worker.end_due_flashes(database) is None
     assert await stand(database, goods, offer) == ([9_900, 9_900], [3, 4])
     async with database.transaction() as tx:
-        [over] = await live.flashes(tx, shop_id=goods.shop_id, show_id=show.id)
-        assert over.ended_by is live.FlashEnd.TIME
+        [over] = await run_of_show.flashes(tx, shop_id=goods.shop_id, show_id=show.id)
+        assert over.ended_by is run_of_show.FlashEnd.TIME
         assert [
             pool.is_open for pool in await inventory.pools(tx, shop_id=goods.shop_id) if pool.is_set_aside
         ] == [False]
-        reasons = [price.reason for price in await live.prices(tx, shop_id=goods.shop_id, show_id=show.id)]
+        reasons = [
+            price.reason for price in await run_of_show.prices(tx, shop_id=goods.shop_id, show_id=show.id)
+        ]
     assert reasons == ["offered"] * 2 + ["flash"] * 2 + ["flash ended"] * 2
 
 
@@ -131,8 +133,8 @@ async def test_the_last_unit_ends_it(database: Database, goods: Goods) -> None:
             assert isinstance(await take(tx, goods, offer, show.pool_id, units, variant), stock.Held)
     assert await worker.end_due_flashes(database) is None
     async with database.transaction() as tx:
-        [over] = await live.flashes(tx, shop_id=goods.shop_id, show_id=show.id)
-    assert over.ended_by is live.FlashEnd.SOLD_OUT
+        [over] = await run_of_show.flashes(tx, shop_id=goods.shop_id, show_id=show.id)
+    assert over.ended_by is run_of_show.FlashEnd.SOLD_OUT
     assert await stand(database, goods, offer) == ([9_900, 9_900], [2, 3])
 
 
@@ -140,13 +142,13 @@ async def test_a_flash_started_twice_is_one_flash(database: Database, goods: Goo
     _, offer = await on_air(database, goods)
     first = await flash(database, goods, offer)
     assert await flash(database, goods, offer) == first
-    with pytest.raises(live.FlashRunning) as refusal:
+    with pytest.raises(run_of_show.FlashRunning) as refusal:
         await flash(database, goods, offer, units=4)
     assert (refusal.value.facts["units"], refusal.value.facts["price_minor"]) == (3, 7_900)
     assert await stand(database, goods, offer) == ([7_900, 7_900], [2, 1])
-    with pytest.raises(live.FlashRunning):
+    with pytest.raises(run_of_show.FlashRunning):
         async with database.transaction() as tx:
-            await live.set_offer_price(
+            await run_of_show.set_offer_price(
                 tx, shop_id=goods.shop_id, show_id=offer.show_id, offer_id=offer.id, variant_id=goods.coats[0], price_minor=8_500
             )  # fmt: skip
     assert await stand(database, goods, offer) == ([7_900, 7_900], [2, 1])
@@ -161,8 +163,8 @@ async def test_of_two_producers_at_once_one_wins_and_the_other_is_told(
         flash(database, goods, offer, price=6_900),
         return_exceptions=True,
     )
-    won = [answer for answer in answers if isinstance(answer, live.Flash)]
-    lost = [answer for answer in answers if isinstance(answer, live.FlashRunning)]
+    won = [answer for answer in answers if isinstance(answer, run_of_show.Flash)]
+    lost = [answer for answer in answers if isinstance(answer, run_of_show.FlashRunning)]
     assert (len(won), len(lost)) == (1, 1)
     assert lost[0].facts["price_minor"] == won[0].price_minor
     assert await stand(database, goods, offer) == ([won[0].price_minor] * 2, [2, 1])
@@ -175,11 +177,11 @@ async def test_a_flash_that_is_refused_changes_nothing(database: Database, goods
         await flash(database, goods, planned)
     _, offer = await on_air(database, goods)
     wanted: list[tuple[dict[str, int], type[Refusal]]] = [
-        ({"price": 9_900}, live.BadFlash),
-        ({"seconds": 9}, live.BadFlash),
-        ({"seconds": 3_601}, live.BadFlash),
-        ({"units": 0}, live.BadFlash),
-        ({"units": 9}, live.FlashTooLarge),
+        ({"price": 9_900}, run_of_show.BadFlash),
+        ({"seconds": 9}, run_of_show.BadFlash),
+        ({"seconds": 3_601}, run_of_show.BadFlash),
+        ({"units": 0}, run_of_show.BadFlash),
+        ({"units": 9}, run_of_show.FlashTooLarge),
         ({"price": 3_299}, PriceLeap),
     ]
     for terms, refusal in wanted:
@@ -194,17 +196,17 @@ async def test_stopped_by_hand_and_with_the_show(database: Database, goods: Good
     show, offer = await on_air(database, goods)
     await flash(database, goods, offer)
     async with database.transaction() as tx:
-        stopped = await live.stop_flash(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer.id)
-    assert stopped.ended_by is live.FlashEnd.STOPPED
+        stopped = await run_of_show.stop_flash(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer.id)
+    assert stopped.ended_by is run_of_show.FlashEnd.STOPPED
     assert await stand(database, goods, offer) == ([9_900, 9_900], [4, 4])
-    with pytest.raises(live.UnknownFlash):
+    with pytest.raises(run_of_show.UnknownFlash):
         async with database.transaction() as tx:
-            await live.stop_flash(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer.id)
+            await run_of_show.stop_flash(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer.id)
 
     await flash(database, goods, offer)
     async with database.transaction() as tx:
-        await live.end_show(tx, shop_id=goods.shop_id, show_id=show.id)
-        flashes = await live.flashes(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.end_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        flashes = await run_of_show.flashes(tx, shop_id=goods.shop_id, show_id=show.id)
         back = await stock.available(tx, shop_id=goods.shop_id, variant_ids=goods.coats)
         broken = [check for check in await stock.audit(tx) if not check.passed]
     assert [each.ended_by for each in flashes] == ["stopped", "show_ended"]
@@ -216,7 +218,7 @@ async def test_quotas_are_not_filled_up_into_a_flash(database: Database, goods: 
     show, offer = await on_air(database, goods)
     await flash(database, goods, offer)
     async with database.transaction() as tx:
-        await live.change_offer(
+        await run_of_show.change_offer(
             tx,
             shop_id=goods.shop_id,
             show_id=show.id,
@@ -265,14 +267,14 @@ async def test_a_bundle_has_no_units_of_its_own(database: Database, goods: Goods
             variant_id=only.id,
             parts=[catalog.NewPart(goods.coats[0], 1), catalog.NewPart(goods.bowls[0], 2)],
         )
-        bundle = await live.add_offer(
+        bundle = await run_of_show.add_offer(
             tx,
             shop_id=goods.shop_id,
             show_id=show.id,
             product_id=outfit.id,
-            lines=[live.OfferLine(only.id, 18_000, 1)],
+            lines=[run_of_show.OfferLine(only.id, 18_000, 1)],
         )
-    with pytest.raises(live.FlashOfBundle):
+    with pytest.raises(run_of_show.FlashOfBundle):
         await flash(database, goods, bundle, units=1)
 
 

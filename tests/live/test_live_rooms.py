@@ -10,7 +10,7 @@ import pytest
 from tests.live.goods import Goods, make_goods, plan
 from tests.waiting import PATIENCE
 
-from shopfloor import inventory, live, stock
+from shopfloor import inventory, live, run_of_show, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.outbox import Follower
 from shopfloor.rooms import ChatLine, Gateway, Rooms, RoomState, counters, post_notice, room_state
@@ -50,7 +50,7 @@ async def test_an_unknown_room(database: Database, goods: Goods) -> None:
 async def test_two_processes_show_the_same_true_counters(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, _ = await plan(tx, goods)
-        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
     one, two = Process(database), Process(database)
     for process in (one, two):
         await process.follower.start()
@@ -77,7 +77,7 @@ async def test_two_processes_show_the_same_true_counters(database: Database, goo
 async def test_the_open_pool_reaches_rooms_that_borrow_from_it(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, offer = await plan(tx, goods, quota=0)
-        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
     process = Process(database)
     await process.follower.start()
     opened = await process.rooms.get(show.id)
@@ -164,7 +164,7 @@ async def test_room_that_only_a_page_opened_gets_ticks_and_is_forgotten(
 async def test_facts_that_come_while_a_room_is_read_are_not_lost(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, offer = await plan(tx, goods)
-        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
     process = Process(database)
     await process.follower.start()
     opened = await process.rooms.get(show.id)
@@ -172,8 +172,10 @@ async def test_facts_that_come_while_a_room_is_read_are_not_lost(database: Datab
     with opened.reading():
         async with database.transaction() as tx:
             old = await room_state(tx, show.id)
-        fact = live.OfferPriceChanged(goods.shop_id, show.id, offer.id, 1, goods.coats[0], 5, 9_900, "EUR", 1)
-        handlers[live.OfferPriceChanged](fact)
+        fact = run_of_show.OfferPriceChanged(
+            goods.shop_id, show.id, offer.id, 1, goods.coats[0], 5, 9_900, "EUR", 1
+        )
+        handlers[run_of_show.OfferPriceChanged](fact)
         opened.room.replace(old)
 
     assert opened.room.state.offers[str(offer.id)].lines[str(goods.coats[0])].price_minor == 5
@@ -199,7 +201,7 @@ async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int
     async with database.transaction() as tx:
         show, coat = await plan(tx, goods, quota=dice.choice([None, 2, 4]))
         if seed % 2:
-            await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+            await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
     ours: dict[str, Any] = {"shop_id": goods.shop_id, "show_id": show.id}
     early, late = Process(database), Process(database)
     for process in (early, late):
@@ -212,11 +214,11 @@ async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int
         variant = dice.choice([*goods.coats, *goods.bowls])
         match dice.randrange(15):
             case 0:
-                await live.start_show(tx, **ours)
+                await run_of_show.start_show(tx, **ours)
             case 1:
-                await live.feature(tx, **ours, offer_id=dice.choice([None, *offers]))
+                await run_of_show.feature(tx, **ours, offer_id=dice.choice([None, *offers]))
             case 2:
-                await live.set_offer_price(
+                await run_of_show.set_offer_price(
                     tx,
                     **ours,
                     offer_id=coat.id,
@@ -225,9 +227,9 @@ async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int
                     price_minor=dice.randrange(9),
                 )
             case 3:
-                added = await live.add_offer(
+                added = await run_of_show.add_offer(
                     tx, **ours, product_id=goods.bowl.id,
-                    lines=[live.OfferLine(goods.bowls[0], 100, dice.choice([None, 3]))],
+                    lines=[run_of_show.OfferLine(goods.bowls[0], 100, dice.choice([None, 3]))],
                 )  # fmt: skip
                 offers.append(added.id)
             case 4 | 5 | 6:
@@ -248,7 +250,7 @@ async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int
                     source=f"s{dice.randrange(3)}-{variant}",
                 )  # fmt: skip
             case 10:
-                await live.change_offer(
+                await run_of_show.change_offer(
                     tx, **ours, offer_id=coat.id, quotas={dice.choice(goods.coats): dice.randrange(6)}
                 )
             case 11:
@@ -257,18 +259,18 @@ async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int
                 await counters.count_order(tx, **ours)
                 await counters.count_waiting(tx, **ours, variant_id=variant, units=dice.randrange(4))
             case 13:
-                slots = [slot.id for slot in await live.slots(tx, **ours)]
+                slots = [slot.id for slot in await run_of_show.slots(tx, **ours)]
                 dice.shuffle(slots)
-                await live.order_slots(tx, **ours, slot_ids=slots)
+                await run_of_show.order_slots(tx, **ours, slot_ids=slots)
             case _:
                 if dice.random() < 0.1:
-                    await live.end_show(tx, **ours)
+                    await run_of_show.end_show(tx, **ours)
 
     for turn in range(60):
         try:
             async with database.transaction() as tx:
                 await act(tx)
-        except (live.WrongStatus, live.OfferedAlready):
+        except (live.WrongStatus, run_of_show.OfferedAlready):
             pass
         if turn == 20:
             await late.rooms.get(show.id)

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from tests.live.goods import Goods, camera, make_goods, plan
 
-from shopfloor import live, rooms, stock
+from shopfloor import live, rooms, run_of_show, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import video_ms
@@ -70,13 +70,13 @@ async def test_a_show_from_plan_to_end(database: Database, goods: Goods) -> None
     )
 
     async with database.transaction() as tx:
-        started = await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id, by=1)
+        started = await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id, by=1)
     assert started.status is live.ShowStatus.LIVE
     assert await left(database, goods, started.pool_id) == dict.fromkeys(goods.coats, 4)
     assert await left(database, goods, None) == dict.fromkeys(goods.coats, 6)
 
     async with database.transaction() as tx:
-        ended = await live.end_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        ended = await run_of_show.end_show(tx, shop_id=goods.shop_id, show_id=show.id)
     assert ended.status is live.ShowStatus.ENDED
     assert ended.ended_at is not None
     assert await left(database, goods, None) == dict.fromkeys(goods.coats, 10)
@@ -89,23 +89,29 @@ async def test_a_show_starts_once_and_ends_once(database: Database, goods: Goods
     async with database.transaction() as tx:
         show, _ = await plan(tx, goods)
     await refused(
-        database, "live.wrong_status", lambda tx: live.end_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        database,
+        "live.wrong_status",
+        lambda tx: run_of_show.end_show(tx, shop_id=goods.shop_id, show_id=show.id),
     )
     async with database.transaction() as tx:
-        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
     await refused(
-        database, "live.wrong_status", lambda tx: live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        database,
+        "live.wrong_status",
+        lambda tx: run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id),
     )
     async with database.transaction() as tx:
-        await live.end_show(tx, shop_id=goods.shop_id, show_id=show.id)
-    for verb in (live.start_show, live.end_show):
+        await run_of_show.end_show(tx, shop_id=goods.shop_id, show_id=show.id)
+    for verb in (run_of_show.start_show, run_of_show.end_show):
         await refused(
             database,
             "live.wrong_status",
             lambda tx, verb=verb: verb(tx, shop_id=goods.shop_id, show_id=show.id),
         )
     await refused(
-        database, "live.wrong_status", lambda tx: live.add_slot(tx, shop_id=goods.shop_id, show_id=show.id)
+        database,
+        "live.wrong_status",
+        lambda tx: run_of_show.add_slot(tx, shop_id=goods.shop_id, show_id=show.id),
     )
 
 
@@ -115,7 +121,7 @@ async def test_a_show_without_offers_does_not_start(database: Database, goods: G
     await refused(
         database,
         "live.nothing_to_sell",
-        lambda tx: live.start_show(tx, shop_id=goods.shop_id, show_id=show.id),
+        lambda tx: run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id),
     )
 
 
@@ -124,11 +130,11 @@ async def test_a_camera_films_one_show_at_a_time(database: Database, goods: Good
         channel_id = await camera(tx, goods)
         first, _ = await plan(tx, goods, channel_id=channel_id)
         second, _ = await plan(tx, goods, channel_id=channel_id)
-        await live.start_show(tx, shop_id=goods.shop_id, show_id=first.id)
+        await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=first.id)
     await refused(
         database,
         "live.channel_busy",
-        lambda tx: live.start_show(tx, shop_id=goods.shop_id, show_id=second.id),
+        lambda tx: run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=second.id),
     )
     async with database.transaction() as tx:
         assert [each.id for each in await live.shows_on_air(tx, channel_id=channel_id)] == [first.id]
@@ -141,14 +147,14 @@ async def test_another_shop_sees_nothing_and_changes_nothing(database: Database,
     theirs: dict[str, Any] = {"shop_id": other.shop_id, "show_id": show.id}
     for act in (
         lambda tx: live.show(tx, **theirs),
-        lambda tx: live.start_show(tx, **theirs),
+        lambda tx: run_of_show.start_show(tx, **theirs),
         lambda tx: live.change_show(tx, **theirs, title="Mine"),
-        lambda tx: live.offers(tx, **theirs),
-        lambda tx: live.set_offer_price(
+        lambda tx: run_of_show.offers(tx, **theirs),
+        lambda tx: run_of_show.set_offer_price(
             tx, **theirs, offer_id=offer.id, variant_id=goods.coats[0], price_minor=1
         ),
         lambda tx: rooms.post_notice(tx, **theirs, text="hello"),
-        lambda tx: live.feature(tx, **theirs, offer_id=offer.id),
+        lambda tx: run_of_show.feature(tx, **theirs, offer_id=offer.id),
     ):
         await refused(database, "live.unknown_show", act)
     async with database.transaction() as tx:
@@ -161,9 +167,9 @@ async def test_what_cannot_be_offered(database: Database, goods: Goods) -> None:
         show, _ = await plan(tx, goods)
     bowl = goods.bowls[0]
 
-    def offering(lines: list[live.OfferLine], **different: Any) -> Any:
+    def offering(lines: list[run_of_show.OfferLine], **different: Any) -> Any:
         terms: dict[str, Any] = {"product_id": goods.bowl.id, **different}
-        return lambda tx: live.add_offer(
+        return lambda tx: run_of_show.add_offer(
             tx,
             shop_id=goods.shop_id,
             show_id=show.id,
@@ -171,18 +177,18 @@ async def test_what_cannot_be_offered(database: Database, goods: Goods) -> None:
             **terms,
         )
 
-    cases: list[tuple[list[live.OfferLine], dict[str, Any], str]] = [
+    cases: list[tuple[list[run_of_show.OfferLine], dict[str, Any], str]] = [
         ([], {}, "live.bad_offer"),
-        ([live.OfferLine(bowl, 1), live.OfferLine(bowl, 1)], {}, "live.bad_offer"),
-        ([live.OfferLine(goods.coats[0], 1)], {}, "live.bad_offer"),
-        ([live.OfferLine(other.bowls[0], 1)], {"product_id": other.bowl.id}, "live.bad_offer"),
-        ([live.OfferLine(bowl, -1)], {}, "live.bad_offer"),
-        ([live.OfferLine(bowl, 10**13)], {}, "live.bad_offer"),
-        ([live.OfferLine(bowl, 1, -1)], {}, "live.bad_offer"),
-        ([live.OfferLine(bowl, 1)], {"hold_seconds": 5}, "live.bad_offer"),
-        ([live.OfferLine(bowl, 1)], {"limit_per_buyer": 0}, "live.bad_offer"),
-        ([live.OfferLine(bowl, 1)], {"deposit_percent": 100}, "live.bad_offer"),
-        ([live.OfferLine(goods.coats[0], 1)], {"product_id": goods.coat.id}, "live.offered_already"),
+        ([run_of_show.OfferLine(bowl, 1), run_of_show.OfferLine(bowl, 1)], {}, "live.bad_offer"),
+        ([run_of_show.OfferLine(goods.coats[0], 1)], {}, "live.bad_offer"),
+        ([run_of_show.OfferLine(other.bowls[0], 1)], {"product_id": other.bowl.id}, "live.bad_offer"),
+        ([run_of_show.OfferLine(bowl, -1)], {}, "live.bad_offer"),
+        ([run_of_show.OfferLine(bowl, 10**13)], {}, "live.bad_offer"),
+        ([run_of_show.OfferLine(bowl, 1, -1)], {}, "live.bad_offer"),
+        ([run_of_show.OfferLine(bowl, 1)], {"hold_seconds": 5}, "live.bad_offer"),
+        ([run_of_show.OfferLine(bowl, 1)], {"limit_per_buyer": 0}, "live.bad_offer"),
+        ([run_of_show.OfferLine(bowl, 1)], {"deposit_percent": 100}, "live.bad_offer"),
+        ([run_of_show.OfferLine(goods.coats[0], 1)], {"product_id": goods.coat.id}, "live.offered_already"),
     ]
     for lines, terms, code in cases:
         await refused(database, code, offering(lines, **terms))
@@ -191,16 +197,16 @@ async def test_what_cannot_be_offered(database: Database, goods: Goods) -> None:
 async def test_offers_and_quotas_on_air_are_set_apart_at_once(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, offer = await plan(tx, goods, quota=None)
-        started = await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        started = await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
     assert await left(database, goods, started.pool_id) == dict.fromkeys(goods.coats, 0)
 
     async with database.transaction() as tx:
-        await live.change_offer(
+        await run_of_show.change_offer(
             tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer.id, quotas={goods.coats[0]: 3}
         )
-        await live.add_offer(
+        await run_of_show.add_offer(
             tx, shop_id=goods.shop_id, show_id=show.id, product_id=goods.bowl.id,
-            lines=[live.OfferLine(goods.bowls[0], 2_000, 25)],
+            lines=[run_of_show.OfferLine(goods.bowls[0], 2_000, 25)],
         )  # fmt: skip
         bowls = await stock.available(
             tx, shop_id=goods.shop_id, variant_ids=goods.bowls, pool_id=started.pool_id
@@ -212,17 +218,17 @@ async def test_offers_and_quotas_on_air_are_set_apart_at_once(database: Database
 async def test_featuring_keeps_the_intervals_on_both_clocks(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, coat = await plan(tx, goods)
-        bowl = await live.add_offer(
+        bowl = await run_of_show.add_offer(
             tx, shop_id=goods.shop_id, show_id=show.id, product_id=goods.bowl.id,
-            lines=[live.OfferLine(goods.bowls[0], 2_000)],
+            lines=[run_of_show.OfferLine(goods.bowls[0], 2_000)],
         )  # fmt: skip
     await refused(
         database,
         "live.wrong_status",
-        lambda tx: live.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=coat.id),
+        lambda tx: run_of_show.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=coat.id),
     )
     async with database.transaction() as tx:
-        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
     base = video_ms(show.starts_at) if show.starts_at else 1_000_000
     for at, offer_id in (
         (base, coat.id),
@@ -231,14 +237,14 @@ async def test_featuring_keeps_the_intervals_on_both_clocks(database: Database, 
         (base + 12_000, None),
     ):
         async with database.transaction() as tx:
-            await live.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer_id, at=at)
+            await run_of_show.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer_id, at=at)
     await refused(
         database,
         "live.unknown_offer",
-        lambda tx: live.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=999),
+        lambda tx: run_of_show.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=999),
     )
     async with database.transaction() as tx:
-        found = await live.featured_intervals(tx, shop_id=goods.shop_id, show_id=show.id)
+        found = await run_of_show.featured_intervals(tx, shop_id=goods.shop_id, show_id=show.id)
 
     assert [(each.offer_id, each.began_video, each.ended_video) for each in found] == [
         (coat.id, base, base + 9_000),
@@ -253,10 +259,10 @@ async def test_featuring_keeps_the_intervals_on_both_clocks(database: Database, 
 async def test_ending_closes_what_was_shown(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, coat = await plan(tx, goods)
-        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
-        await live.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=coat.id)
-        await live.end_show(tx, shop_id=goods.shop_id, show_id=show.id)
-        found = await live.featured_intervals(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=coat.id)
+        await run_of_show.end_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        found = await run_of_show.featured_intervals(tx, shop_id=goods.shop_id, show_id=show.id)
 
     assert [each.ended_at is not None for each in found] == [True]
 
@@ -264,14 +270,14 @@ async def test_ending_closes_what_was_shown(database: Database, goods: Goods) ->
 async def test_prices_are_kept_for_ever(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, offer = await plan(tx, goods)
-        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
         for price in (8_900, 8_900, 7_900):
-            await live.set_offer_price(
+            await run_of_show.set_offer_price(
                 tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer.id,
                 variant_id=goods.coats[0], price_minor=price,
             )  # fmt: skip
-        prices = await live.prices(tx, shop_id=goods.shop_id, show_id=show.id)
-        terms = await live.offer_terms(tx, offer.id)
+        prices = await run_of_show.prices(tx, shop_id=goods.shop_id, show_id=show.id)
+        terms = await run_of_show.offer_terms(tx, offer.id)
 
     assert [p.price_minor for p in prices if p.variant_id == goods.coats[0]] == [9_900, 8_900, 7_900]
     assert terms[goods.coats[0]].price_minor == 7_900
@@ -283,23 +289,23 @@ async def test_prices_are_kept_for_ever(database: Database, goods: Goods) -> Non
         await refused(
             database,
             "price.leap",
-            lambda tx, price=price: live.set_offer_price(
+            lambda tx, price=price: run_of_show.set_offer_price(
                 tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer.id,
                 variant_id=goods.coats[0], price_minor=price,
             ),
         )  # fmt: skip
     async with database.transaction() as tx:
-        assert await live.prices(tx, shop_id=goods.shop_id, show_id=show.id) == prices
-        await live.set_offer_price(
+        assert await run_of_show.prices(tx, shop_id=goods.shop_id, show_id=show.id) == prices
+        await run_of_show.set_offer_price(
             tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer.id, variant_id=goods.coats[0],
             price_minor=0, confirmed=True,
         )  # fmt: skip
-        assert (await live.offer_terms(tx, offer.id))[goods.coats[0]].price_minor == 0
+        assert (await run_of_show.offer_terms(tx, offer.id))[goods.coats[0]].price_minor == 0
     for price in (-1, 10**13):
         await refused(
             database,
             "live.bad_offer",
-            lambda tx, price=price: live.set_offer_price(
+            lambda tx, price=price: run_of_show.set_offer_price(
                 tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer.id,
                 variant_id=goods.coats[0], price_minor=price,
             ),
@@ -312,31 +318,33 @@ async def test_prices_are_kept_for_ever(database: Database, goods: Goods) -> Non
 async def test_the_run_of_show_is_ordered(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, coat = await plan(tx, goods)
-        bowl = await live.add_offer(
+        bowl = await run_of_show.add_offer(
             tx, shop_id=goods.shop_id, show_id=show.id, product_id=goods.bowl.id,
-            lines=[live.OfferLine(goods.bowls[0], 2_000)],
+            lines=[run_of_show.OfferLine(goods.bowls[0], 2_000)],
         )  # fmt: skip
-        talk = await live.add_slot(tx, shop_id=goods.shop_id, show_id=show.id, title="Welcome", minutes=2)
-        first, second, third = await live.slots(tx, shop_id=goods.shop_id, show_id=show.id)
-        await live.order_slots(
+        talk = await run_of_show.add_slot(
+            tx, shop_id=goods.shop_id, show_id=show.id, title="Welcome", minutes=2
+        )
+        first, second, third = await run_of_show.slots(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.order_slots(
             tx, shop_id=goods.shop_id, show_id=show.id, slot_ids=[third.id, second.id, first.id]
         )
-        offers = await live.offers(tx, shop_id=goods.shop_id, show_id=show.id)
-        slots = await live.slots(tx, shop_id=goods.shop_id, show_id=show.id)
+        offers = await run_of_show.offers(tx, shop_id=goods.shop_id, show_id=show.id)
+        slots = await run_of_show.slots(tx, shop_id=goods.shop_id, show_id=show.id)
 
     assert [each.id for each in slots] == [talk.id, second.id, first.id]
     assert [each.id for each in offers] == [bowl.id, coat.id]
     await refused(
         database,
         "live.bad_show",
-        lambda tx: live.order_slots(tx, shop_id=goods.shop_id, show_id=show.id, slot_ids=[talk.id]),
+        lambda tx: run_of_show.order_slots(tx, shop_id=goods.shop_id, show_id=show.id, slot_ids=[talk.id]),
     )
 
 
 async def test_a_correction_is_shown_and_kept(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, coat = await plan(tx, goods)
-        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
         await rooms.post_notice(
             tx, shop_id=goods.shop_id, show_id=show.id, text="It is wool, not silk",
             kind=rooms.NoticeKind.CORRECTION, offer_id=coat.id, at=5,
@@ -358,8 +366,8 @@ async def test_a_correction_is_shown_and_kept(database: Database, goods: Goods) 
 async def test_the_state_of_a_room(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, coat = await plan(tx, goods, channel_id=await camera(tx, goods))
-        started = await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
-        await live.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=coat.id, at=77)
+        started = await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=coat.id, at=77)
         await rooms.counters.count_order(tx, shop_id=goods.shop_id, show_id=show.id)
         await rooms.counters.count_waiting(
             tx, shop_id=goods.shop_id, show_id=show.id, variant_id=goods.coats[0], units=6
@@ -427,7 +435,7 @@ async def test_change_show(database: Database, goods: Goods) -> None:
             limit_per_show=3,
         )
         without = await live.change_show(tx, shop_id=goods.shop_id, show_id=show.id, limit_per_show=0)
-        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
 
     assert (without.title, without.limit_per_show) == ("Winter", None)
     assert (changed.title, changed.titles, changed.channel_id, changed.limit_per_show) == (
@@ -492,7 +500,7 @@ async def test_titles_are_cleaned_as_all_text_is(database: Database) -> None:
             title=" Tea\u202e ce\u0301remony\u200b ",
             titles={"zh_CN": "\u2066茶会"},
         )
-        slot = await live.add_slot(
+        slot = await run_of_show.add_slot(
             tx, shop_id=goods.shop_id, show_id=made.id, title="\ufeffTalk", script="One\u202e\r\ntwo"
         )
         notice = await rooms.post_notice(

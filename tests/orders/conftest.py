@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shopfloor import inventory, live, orders, purchases, reconciliation, stock
+from shopfloor import inventory, live, orders, purchases, reconciliation, run_of_show, stock
 from shopfloor.fulfilment import Delivery
 from shopfloor.kernel.database import Database
 from shopfloor.orders import Address, Form
@@ -231,7 +231,7 @@ def make_market(database: Database) -> MakeMarket:
                     position=position,
                 )
             if start:
-                show = await live.start_show(tx, shop_id=shop_id, show_id=show.id)
+                show = await run_of_show.start_show(tx, shop_id=shop_id, show_id=show.id)
             for day, quantity in (later or {}).items():
                 await inventory.announce_lot(
                     tx,

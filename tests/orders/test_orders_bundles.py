@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
-from shopfloor import catalog, inventory, live, order_lists, orders, purchases, stock
+from shopfloor import catalog, inventory, order_lists, orders, purchases, run_of_show, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import MAX_MINOR, Money
 from shopfloor.purchases import (
@@ -212,12 +212,12 @@ async def make_pairs(make_market: MakeMarket, dsn: str) -> AsyncIterator[MakePai
                 variant_id=pair.id,
                 parts=[catalog.NewPart(market.variants[0], 1), catalog.NewPart(market.variants[1], 2)],
             )
-            offered = await live.add_offer(
+            offered = await run_of_show.add_offer(
                 tx,
                 shop_id=market.shop_id,
                 show_id=market.show_id,
                 product_id=made.id,
-                lines=[live.OfferLine(pair.id, PAIR_PRICE, 0)],
+                lines=[run_of_show.OfferLine(pair.id, PAIR_PRICE, 0)],
                 **offer,
             )
         cache = OfferTermsCache(loader(market.db))

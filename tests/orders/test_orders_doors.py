@@ -15,7 +15,7 @@ import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 from tests.waiting import PATIENCE
 
-from shopfloor import catalog, inventory, live, orders, purchases, rooms, stock
+from shopfloor import catalog, inventory, orders, purchases, rooms, run_of_show, stock
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.network import Networks
@@ -330,7 +330,7 @@ async def test_a_price_that_is_no_longer_true_is_refused_with_the_new_one(shop: 
 
 async def test_a_show_that_is_over_sells_nothing(shop: Shop) -> None:
     async with shop.market.db.transaction() as tx:
-        await live.end_show(tx, shop_id=shop.market.shop_id, show_id=shop.market.show_id)
+        await run_of_show.end_show(tx, shop_id=shop.market.shop_id, show_id=shop.market.show_id)
     shop.terms.forget_show(shop.market.show_id)
 
     answer = await shop.buy()

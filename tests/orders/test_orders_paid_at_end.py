@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import audit, customers, live, orders, policies, purchases, stock
+from shopfloor import audit, customers, live, orders, policies, purchases, run_of_show, stock
 from shopfloor.orders import baskets, checkout
 from shopfloor.policies import ShopTerms
 
@@ -21,7 +21,7 @@ async def market(make_market: MakeMarket) -> Market:
     async with made.db.transaction() as tx:
         terms = ShopTerms(pay_after_minutes=MINUTES, unpaid_units=UNITS)
         await policies.set_shop_terms(tx, shop_id=made.shop_id, terms=terms)
-        show = await live.start_show(tx, shop_id=made.shop_id, show_id=made.show_id)
+        show = await run_of_show.start_show(tx, shop_id=made.shop_id, show_id=made.show_id)
     assert show.pool_id is not None
     return Market(
         made.db, made.shop_id, made.product_id, made.variants, made.location_id, made.show_id, made.offer_id,
@@ -54,7 +54,7 @@ async def buy(market: Market, buyer: UUID, units: int = 1, variant: int = 0) -> 
 
 async def end(market: Market) -> live.Show:
     async with market.db.transaction() as tx:
-        return await live.end_show(tx, shop_id=market.shop_id, show_id=market.show_id)
+        return await run_of_show.end_show(tx, shop_id=market.shop_id, show_id=market.show_id)
 
 
 async def until(market: Market, hold: stock.Held) -> datetime:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from tests.notifications.conftest import BOX
 from tests.orders.conftest import MakeMarket, Market
 
-from shopfloor import live, push, wiring
+from shopfloor import live, push, run_of_show, wiring
 from shopfloor.collector import Collector
 from shopfloor.kernel import outbox, secrets
 from shopfloor.kernel.errors import NotFound
@@ -247,7 +247,9 @@ async def test_a_show_is_told_when_it_starts_and_only_to_who_asked(
     await allow(market, asked, uuid4(), show_id=show.id)
     await allow(market, silent, uuid4())
     async with market.db.transaction() as tx:
-        await outbox.record(tx, live.ShowStarted(market.shop_id, show.id, market.pool_id, None, None, 0))
+        await outbox.record(
+            tx, run_of_show.ShowStarted(market.shop_id, show.id, market.pool_id, None, None, 0)
+        )
     await hear(market, tmp_path)
     pusher = Pusher(market.db, BOX, CONTACT, allowed=LOCAL)
     await pusher.run_once()

@@ -26,6 +26,7 @@ from shopfloor import (
     promotions,
     purchases,
     rooms,
+    run_of_show,
     shop_borders,
     shoppers,
     stock,
@@ -135,12 +136,12 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
             source="po-1",
         )
         show = await live.plan_show(tx, shop_id=shop.id, title="Autumn", titles={"zh_CN": "秋天"})
-        await live.add_offer(
+        await run_of_show.add_offer(
             tx,
             shop_id=shop.id,
             show_id=show.id,
             product_id=shirt.id,
-            lines=[live.OfferLine(variant.id, 9_900) for variant in variants],
+            lines=[run_of_show.OfferLine(variant.id, 9_900) for variant in variants],
         )
     given = await _app(database, tmp_path)
     app, keyring = _routed(), given.part(Keyring)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tests.web.conftest import Stage
 
-from shopfloor import chat, live, media
+from shopfloor import chat, live, media, run_of_show
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id, video_ms
 from shopfloor.media import service
@@ -44,11 +44,11 @@ async def recorded_show(stage: Stage, *said: str) -> int:
     async with stage.db.transaction() as tx:
         channel, _ = await media.create_channel(tx, shop_id=shop_id, name="Table")
         await live.change_show(tx, shop_id=shop_id, show_id=show_id, title="Autumn", channel_id=channel.id)
-        await live.start_show(tx, shop_id=shop_id, show_id=show_id)
-        [offer] = await live.offers(tx, shop_id=shop_id, show_id=show_id)
-        await live.feature(tx, shop_id=shop_id, show_id=show_id, offer_id=offer.id)
+        await run_of_show.start_show(tx, shop_id=shop_id, show_id=show_id)
+        [offer] = await run_of_show.offers(tx, shop_id=shop_id, show_id=show_id)
+        await run_of_show.feature(tx, shop_id=shop_id, show_id=show_id, offer_id=offer.id)
         for line in offer.lines:
-            await live.set_offer_price(
+            await run_of_show.set_offer_price(
                 tx, shop_id=shop_id, show_id=show_id, offer_id=offer.id, variant_id=line.variant_id,
                 price_minor=7_900, reason="flash",
             )  # fmt: skip
@@ -58,7 +58,7 @@ async def recorded_show(stage: Stage, *said: str) -> int:
             )
             at = BEGIN + timedelta(seconds=12 + 2 * i)
             await tx.run("UPDATE chat.line SET at = %(at)s WHERE id = %(id)s", at=at, id=line.id)
-        await live.end_show(tx, shop_id=shop_id, show_id=show_id)
+        await run_of_show.end_show(tx, shop_id=shop_id, show_id=show_id)
         await tx.run(
             "UPDATE live.show SET started_at = %(at)s, ended_at = %(end)s WHERE id = %(id)s",
             at=BEGIN, end=BEGIN + timedelta(seconds=60), id=show_id,

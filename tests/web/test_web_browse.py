@@ -7,7 +7,7 @@ from datetime import timedelta
 from tests.web.conftest import Stage
 from tests.web.test_web_brand import signed_in
 
-from shopfloor import catalog, collections, live, picture_files
+from shopfloor import catalog, collections, live, picture_files, run_of_show
 from shopfloor.accounts import Actor, Permission, Role
 from shopfloor.kernel.values import now
 
@@ -145,12 +145,12 @@ async def test_related_goods_are_of_the_same_collection_or_show(stage: Stage) ->
         )
         await collections.add(tx, shop_id=shop_id, collection_id=made.id, product_ids=[stage.shirt.id, near])
         [variant] = await catalog.variants(tx, shop_id=shop_id, product_ids=[shown])
-        await live.add_offer(
+        await run_of_show.add_offer(
             tx,
             shop_id=shop_id,
             show_id=stage.show.id,
             product_id=shown,
-            lines=[live.OfferLine(variant.id, 4_000)],
+            lines=[run_of_show.OfferLine(variant.id, 4_000)],
         )
     html = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}")).text
     alone = (await stage.client.get(f"/s/harbour/p/{none}")).text

@@ -12,7 +12,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog, fulfilment, inventory, live, orders, stock
+from shopfloor import catalog, fulfilment, inventory, live, orders, run_of_show, stock
 from shopfloor.kernel.values import now
 from shopfloor.purchases.bundles import composed, expanded
 
@@ -183,15 +183,15 @@ async def test_the_buyer_sees_one_price_from_checkout_to_receipt(tea: Tea) -> No
 async def test_the_room_sells_sets_without_a_script(tea: Tea) -> None:
     async with tea.stage.db.transaction() as tx:
         show = await live.plan_show(tx, shop_id=tea.stage.shop.id, title="Tea time")
-        await live.add_offer(
+        await run_of_show.add_offer(
             tx,
             shop_id=tea.stage.shop.id,
             show_id=show.id,
             product_id=tea.products[2],
-            lines=[live.OfferLine(tea.tea_set, 8_800, 2)],
+            lines=[run_of_show.OfferLine(tea.tea_set, 8_800, 2)],
             limit_per_buyer=11,
         )
-        await live.start_show(tx, shop_id=tea.stage.shop.id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=tea.stage.shop.id, show_id=show.id)
     page = await look(tea.stage.client, f"/s/harbour/live/{show.id}")
     assert "Includes 1 × Pot 4 × Cup" in text(page)
     assert "max. 2 per customer (5 pieces each)" in text(page)
@@ -300,14 +300,14 @@ async def test_stock_orders_and_studio_show_sets(desk: httpx.AsyncClient, tea: T
     await tea.receive(tea.cup, 8)
     async with tea.stage.db.transaction() as tx:
         show = await live.plan_show(tx, shop_id=tea.stage.shop.id, title="Tea time")
-        offer = await live.add_offer(
+        offer = await run_of_show.add_offer(
             tx,
             shop_id=tea.stage.shop.id,
             show_id=show.id,
             product_id=tea.products[2],
-            lines=[live.OfferLine(tea.tea_set, 8_800, 2)],
+            lines=[run_of_show.OfferLine(tea.tea_set, 8_800, 2)],
         )
-        show = await live.start_show(tx, shop_id=tea.stage.shop.id, show_id=show.id)
+        show = await run_of_show.start_show(tx, shop_id=tea.stage.shop.id, show_id=show.id)
         bundles = await catalog.bundles(tx, shop_id=tea.stage.shop.id, variant_ids=[tea.tea_set])
         made = {tea.tea_set: composed(bundles[tea.tea_set], 8_800)}
         lines, prices = expanded([(tea.tea_set, 1, 8_800)], made)

@@ -18,9 +18,9 @@ from shopfloor import (
     demand,
     inventory,
     job_handlers,
-    live,
     media,
     metrics,
+    run_of_show,
     supply,
 )
 from shopfloor.kernel.services import services_in
@@ -483,7 +483,7 @@ async def test_a_show_that_has_not_started_says_so(desk: Stage) -> None:
 
 async def test_a_show_of_which_nothing_was_collected_says_that(desk: Stage) -> None:
     async with desk.db.transaction() as tx:
-        await live.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
+        await run_of_show.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
     waiting = await desk.client.get(f"{DESK}/shows/{desk.show.id}/report")
     await worked(desk)
     answer = await desk.client.get(f"{DESK}/shows/{desk.show.id}/report")
@@ -501,7 +501,7 @@ async def reported(desk: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     await writer.append(small.written().events)
     await writer.close(seal=False)
     async with desk.db.transaction() as tx:
-        await live.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
+        await run_of_show.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
     await desk.client.get(f"{DESK}/shows/{desk.show.id}/report")
     await worked(desk)
     return desk
@@ -536,7 +536,7 @@ async def test_a_report_that_broke_says_what_to_do_and_is_not_made_again_by_look
 ) -> None:
     monkeypatch.setattr(metrics_jobs.service, "show_report", lambda *_: 1 / 0)
     async with desk.db.transaction() as tx:
-        await live.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
+        await run_of_show.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
     there = f"{DESK}/shows/{desk.show.id}/report"
     await desk.client.get(there)
     async with desk.db.transaction() as tx:
@@ -702,7 +702,7 @@ async def test_units_are_set_apart_for_a_till_moved_to_it_and_flow_back(desk: St
 
 async def test_the_pool_of_a_show_closes_with_its_show_alone(desk: Stage) -> None:
     async with desk.db.transaction() as tx:
-        started = await live.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
+        started = await run_of_show.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
     await desk.client.post(f"{DESK}/stock/pools/{started.pool_id}/close")
 
     async with desk.db.transaction() as tx:

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import live, web
+from shopfloor import run_of_show, web
 from shopfloor.web.templating import TEMPLATES, environment
 
 FORMS = ("/console/", "/s/")
@@ -168,7 +168,7 @@ async def test_a_notice_of_the_studio_sent_twice_is_posted_once(stage: Stage, tm
     client = await signed_in(stage, tmp_path)
     desk = f"/console/harbour/shows/{stage.show.id}/studio"
     async with stage.db.transaction() as tx:
-        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
     page = (await client.get(desk)).text
     form = {"form_key": key_of(page, f"{desk}/notice"), "text": "Back at nine"}
 

@@ -7,9 +7,9 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog, chat, live, media, rooms, stock
+from shopfloor import catalog, chat, live, media, rooms, run_of_show, stock
 from shopfloor.kernel.database import Tx
-from shopfloor.live.run_of_show import moved
+from shopfloor.run_of_show.slots import moved
 
 HERE = "/console/harbour/shows"
 
@@ -19,14 +19,14 @@ async def client(stage: Stage, tmp_path: Path) -> httpx.AsyncClient:
     return await signed_in(stage, tmp_path)
 
 
-async def slots(stage: Stage) -> list[live.Slot]:
+async def slots(stage: Stage) -> list[run_of_show.Slot]:
     async with stage.db.transaction() as tx:
-        return await live.slots(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        return await run_of_show.slots(tx, shop_id=stage.shop.id, show_id=stage.show.id)
 
 
-async def offer(stage: Stage) -> live.Offer:
+async def offer(stage: Stage) -> run_of_show.Offer:
     async with stage.db.transaction() as tx:
-        return (await live.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id))[0]
+        return (await run_of_show.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id))[0]
 
 
 async def show(stage: Stage) -> live.Show:
@@ -50,7 +50,7 @@ def test_moving_stops_at_the_ends() -> None:
     assert moved([1, 2, 3], 2, -1) == [2, 1, 3]
     assert moved([1, 2, 3], 1, -1) == [1, 2, 3]
     assert moved([1, 2, 3], 3, 1) == [1, 2, 3]
-    with pytest.raises(live.UnknownSlot):
+    with pytest.raises(run_of_show.UnknownSlot):
         moved([1, 2], 3, 1)
 
 
@@ -128,11 +128,11 @@ async def test_offer_a_product(client: httpx.AsyncClient, stage: Stage) -> None:
     )  # fmt: skip
     assert answer.status_code == 303
     async with stage.db.transaction() as tx:
-        made = (await live.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id))[-1]
-    assert made.lines == (live.OfferLine(ash.id, 1_990, 4),)
+        made = (await run_of_show.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id))[-1]
+    assert made.lines == (run_of_show.OfferLine(ash.id, 1_990, 4),)
     assert (made.policy, made.hold_seconds, made.limit_per_buyer) == (stock.HoldPolicy.FIRST_PAID, 180, 2)
     slot = (await slots(stage))[-1]
-    assert (slot.minutes, slot.role, slot.script) == (8, live.SlotRole.TREAT, "Hold it to the light.")
+    assert (slot.minutes, slot.role, slot.script) == (8, run_of_show.SlotRole.TREAT, "Hold it to the light.")
 
 
 async def test_an_offer_that_makes_no_sense(client: httpx.AsyncClient, stage: Stage) -> None:
@@ -156,7 +156,7 @@ async def test_an_offer_that_makes_no_sense(client: httpx.AsyncClient, stage: St
         assert answer.status_code == 422
         assert 'name="product_id"' in answer.text
     async with stage.db.transaction() as tx:
-        assert len(await live.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id)) == 1
+        assert len(await run_of_show.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id)) == 1
 
 
 async def test_terms_of_an_offer_can_be_set_and_taken_away(client: httpx.AsyncClient, stage: Stage) -> None:
@@ -174,11 +174,11 @@ async def test_terms_of_an_offer_can_be_set_and_taken_away(client: httpx.AsyncCl
     assert (await client.post(path, data=typed)).status_code == 303
     after = await offer(stage)
     assert (after.hold_seconds, after.limit_per_buyer, after.deposit_percent) == (600, 3, 20)
-    assert after.line(first) == live.OfferLine(first, 8_800, 2)
+    assert after.line(first) == run_of_show.OfferLine(first, 8_800, 2)
     await client.post(path, data={"policy": "timer", "hold_minutes": "10", "limit": "", "deposit": ""})
     after = await offer(stage)
     assert (after.limit_per_buyer, after.deposit_percent) == (None, None)
-    assert after.line(first) == live.OfferLine(first, 8_800, 2)
+    assert after.line(first) == run_of_show.OfferLine(first, 8_800, 2)
 
 
 async def test_the_order_of_the_run(client: httpx.AsyncClient, stage: Stage) -> None:
@@ -216,7 +216,7 @@ async def test_a_show_from_start_to_end(client: httpx.AsyncClient, stage: Stage)
     assert {line.price_minor for line in (await offer(stage)).lines} == {7_700}
     # A flash sale: the form is filled in, a leap is asked about, a tap starts it, another ends it.
     async with stage.db.transaction() as tx:
-        await live.change_offer(
+        await run_of_show.change_offer(
             tx,
             shop_id=stage.shop.id,
             show_id=stage.show.id,
@@ -402,7 +402,7 @@ async def test_the_prompter_follows_what_is_featured(client: httpx.AsyncClient, 
     studio = f"{HERE}/{stage.show.id}/studio"
     [only] = await slots(stage)
     async with stage.db.transaction() as tx:
-        await live.change_slot(
+        await run_of_show.change_slot(
             tx,
             shop_id=stage.shop.id,
             show_id=stage.show.id,

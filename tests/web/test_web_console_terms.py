@@ -16,6 +16,7 @@ from shopfloor import (
     policies,
     promotions,
     rooms,
+    run_of_show,
 )
 from shopfloor.policies import bank_details
 from shopfloor.web.console.form_values import (
@@ -155,7 +156,7 @@ async def test_no_text_of_a_show_or_product_leads_buyers_money_elsewhere(stage: 
     assert await tries(accounts.Role.MERCHANDISER) == [403] * 8 + [200]
     async with stage.db.transaction() as tx:
         assert [each.title for each in await live.shows(tx, shop_id=stage.shop.id)] == ["Autumn"]
-        slots = await live.slots(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        slots = await run_of_show.slots(tx, shop_id=stage.shop.id, show_id=stage.show.id)
         assert trap not in [slot.title for slot in slots]
         assert await rooms.notices(tx, shop_id=stage.shop.id, show_id=stage.show.id) == []
         assert await chat.recent(tx, show_id=stage.show.id) == []

@@ -9,7 +9,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog, live, purchases, rooms
+from shopfloor import catalog, live, purchases, rooms, run_of_show
 from shopfloor.kernel.errors import Refusal
 
 HERE = "/console/harbour/products"
@@ -31,10 +31,10 @@ async def set_status(stage: Stage, product_id: int, status: catalog.Status) -> N
         await catalog.update_product(tx, shop_id=stage.shop.id, product_id=product_id, status=status)
 
 
-async def on_air(stage: Stage) -> live.Offer:
+async def on_air(stage: Stage) -> run_of_show.Offer:
     async with stage.db.transaction() as tx:
-        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
-        return (await live.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id))[0]
+        await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        return (await run_of_show.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id))[0]
 
 
 async def is_open(stage: Stage, key: int) -> bool:
@@ -184,7 +184,7 @@ async def test_a_draft_is_not_put_on_air(stage: Stage, client: httpx.AsyncClient
     await set_status(stage, stage.shirt.id, catalog.Status.DRAFT)
     with pytest.raises(Refusal) as refusal:
         async with stage.db.transaction() as tx:
-            await live.feature(tx, shop_id=stage.shop.id, show_id=stage.show.id, offer_id=offer.id)
+            await run_of_show.feature(tx, shop_id=stage.shop.id, show_id=stage.show.id, offer_id=offer.id)
     assert refusal.value.code == "live.product_not_active"
     async with stage.db.transaction() as tx:
         assert (await rooms.room_state(tx, stage.show.id)).featured is None
@@ -201,18 +201,20 @@ async def test_a_draft_is_not_added_on_air_and_a_show_of_drafts_does_not_start(s
         (variant,) = await catalog.variants(tx, shop_id=stage.shop.id, product_ids=[jug.id])
         later = await live.plan_show(tx, shop_id=stage.shop.id, title="Later")
     await on_air(stage)
-    lines = [live.OfferLine(variant.id, 3_000, None)]
-    with pytest.raises(live.ProductNotActive):
+    lines = [run_of_show.OfferLine(variant.id, 3_000, None)]
+    with pytest.raises(run_of_show.ProductNotActive):
         async with stage.db.transaction() as tx:
-            await live.add_offer(
+            await run_of_show.add_offer(
                 tx, shop_id=stage.shop.id, show_id=stage.show.id, product_id=jug.id, lines=lines
             )
     async with stage.db.transaction() as tx:
-        assert len(await live.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id)) == 1
-        await live.add_offer(tx, shop_id=stage.shop.id, show_id=later.id, product_id=jug.id, lines=lines)
-    with pytest.raises(live.NothingToSell):
+        assert len(await run_of_show.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id)) == 1
+        await run_of_show.add_offer(
+            tx, shop_id=stage.shop.id, show_id=later.id, product_id=jug.id, lines=lines
+        )
+    with pytest.raises(run_of_show.NothingToSell):
         async with stage.db.transaction() as tx:
-            await live.start_show(tx, shop_id=stage.shop.id, show_id=later.id)
+            await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=later.id)
     await set_status(stage, jug.id, catalog.Status.ACTIVE)
     async with stage.db.transaction() as tx:
-        await live.start_show(tx, shop_id=stage.shop.id, show_id=later.id)
+        await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=later.id)

@@ -9,7 +9,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_checkout import FORM
 
-from shopfloor import catalog, live, rooms
+from shopfloor import catalog, rooms, run_of_show
 from shopfloor.kernel.errors import Refusal
 
 CHINESE = {"accept-language": "zh-CN"}
@@ -70,7 +70,7 @@ def as_heard(page: str) -> str:
 async def test_shop_and_room_speak_the_language_of_the_reader(stage: Stage) -> None:
     await translate(stage, TEXTS)
     async with stage.db.transaction() as tx:
-        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
         state = await rooms.room_state(tx, stage.show.id)
     assert [offer.option_texts for offer in state.in_order()] == [TEXTS]
     for path in (f"/s/harbour/p/{stage.shirt.id}", f"/s/harbour/live/{stage.show.id}"):

@@ -10,7 +10,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog, live, policies, pricing
+from shopfloor import catalog, live, policies, pricing, run_of_show
 
 HERE = "/console/harbour"
 
@@ -26,9 +26,9 @@ async def prices(stage: Stage) -> list[int]:
     return [variant.price_minor for variant in found]
 
 
-async def offer_of(stage: Stage) -> live.Offer:
+async def offer_of(stage: Stage) -> run_of_show.Offer:
     async with stage.db.transaction() as tx:
-        [offer] = await live.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        [offer] = await run_of_show.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id)
     return offer
 
 
@@ -157,10 +157,10 @@ async def test_an_offer_far_from_the_price_of_its_product_is_asked_about(
     asked = await client.post(path, data=typed)
     assert asked.status_code == 409
     async with stage.db.transaction() as tx:
-        assert await live.offers(tx, shop_id=stage.shop.id, show_id=show.id) == []
+        assert await run_of_show.offers(tx, shop_id=stage.shop.id, show_id=show.id) == []
     assert (await client.post(path, data=question(asked)[1])).status_code == 303
     async with stage.db.transaction() as tx:
-        [offer] = await live.offers(tx, shop_id=stage.shop.id, show_id=show.id)
+        [offer] = await run_of_show.offers(tx, shop_id=stage.shop.id, show_id=show.id)
     assert [line.price_minor for line in offer.lines] == [1_290, 9_900]
 
 

@@ -10,7 +10,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_checkout import FORM
 
-from shopfloor import catalog, inventory, live, rooms
+from shopfloor import catalog, inventory, rooms, run_of_show
 
 HERE = "/console/harbour/products"
 
@@ -111,7 +111,7 @@ async def test_one_size_is_archived_with_its_stock_and_comes_back(
     """What never can be deleted leaves the shop, the rooms and new offers, and nothing of its record is touched."""
     gone, stays = stage.variants[0], stage.variants[1]
     async with stage.db.transaction() as tx:
-        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
     product, room = f"/s/harbour/p/{stage.shirt.id}", f"/s/harbour/live/{stage.show.id}"
 
     async def sold() -> dict[str, list[bool]]:

@@ -14,7 +14,19 @@ import psycopg
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, catalog, chat, inventory, live, policies, pricing, purchases, rooms, stock
+from shopfloor import (
+    accounts,
+    catalog,
+    chat,
+    inventory,
+    live,
+    policies,
+    pricing,
+    purchases,
+    rooms,
+    run_of_show,
+    stock,
+)
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.keyring import Keyring
@@ -200,15 +212,15 @@ async def _meadow(stage: Stage) -> Shop:
             tx, shop_id=shop.id, location_id=place.id, variant_id=variant.id, quantity=900
         )
         show = await live.plan_show(tx, shop_id=shop.id, title="Harvest")
-        await live.add_offer(
+        await run_of_show.add_offer(
             tx,
             shop_id=shop.id,
             show_id=show.id,
             product_id=product.id,
-            lines=[live.OfferLine(variant.id, 666, 400)],
+            lines=[run_of_show.OfferLine(variant.id, 666, 400)],
             limit_per_buyer=7,
         )
-        await live.start_show(tx, shop_id=shop.id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=shop.id, show_id=show.id)
     return Shop(shop, show, product, variant)
 
 
@@ -251,7 +263,7 @@ async def test_nothing_of_one_shopper_or_shop_reaches_another(stage: Stage) -> N
             variant_id=stage.variants[0].id,
             quantity=500,
         )
-        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
     keyring = services_in(stage.app).part(Keyring)
     staff = (
         await stage.client.post(
@@ -340,16 +352,16 @@ async def test_price_and_limit_of_a_show_stay_in_its_room(stage: Stage) -> None:
     """Two shows of one shop, the shop's own page, and a presale beside: each says its own terms to everybody."""
     async with stage.db.transaction() as tx:
         other = await live.plan_show(tx, shop_id=stage.shop.id, title="Other")
-        await live.add_offer(
+        await run_of_show.add_offer(
             tx,
             shop_id=stage.shop.id,
             show_id=other.id,
             product_id=stage.shirt.id,
-            lines=[live.OfferLine(stage.variants[0].id, 8_800, 2)],
+            lines=[run_of_show.OfferLine(stage.variants[0].id, 8_800, 2)],
             limit_per_buyer=3,
         )
         for each in (stage.show, other):
-            await live.start_show(tx, shop_id=stage.shop.id, show_id=each.id)
+            await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=each.id)
     pages = {
         f"/s/harbour/live/{stage.show.id}": ({"9900"}, set[str]()),
         f"/s/harbour/live/{other.id}": ({"8800"}, {"3"}),
@@ -428,7 +440,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
 async def test_first_page_of_a_flash_sale_comes_from_memory(stage: Stage, statements: Statements) -> None:
     """Nobody has asked for this page yet; the room is open.  At most one statement, for whoever asks."""
     async with stage.db.transaction() as tx:
-        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
     address = f"/s/harbour/live/{stage.show.id}"
     assert (await stage.client.get(address)).status_code == 200
     held = await stage.hold()
@@ -489,7 +501,7 @@ async def test_who_asks_while_others_are_answered_hears_what_happened_since(
 
 async def test_room_stays_while_the_database_is_away(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage.db.transaction() as tx:
-        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
     address = f"/s/harbour/live/{stage.show.id}"
     assert '"waits":false' in (await stage.client.get(address)).text
     services_in(stage.app).part(SharedPages).forget(stage.shop.id)
@@ -567,15 +579,15 @@ async def _over(stage: Stage, *, shows: int) -> None:
     async with stage.db.transaction() as tx:
         for number in range(shows):
             show = await live.plan_show(tx, shop_id=stage.shop.id, title=f"Past {number}")
-            await live.add_offer(
+            await run_of_show.add_offer(
                 tx,
                 shop_id=stage.shop.id,
                 show_id=show.id,
                 product_id=stage.shirt.id,
-                lines=[live.OfferLine(stage.variants[0].id, 9_900)],
+                lines=[run_of_show.OfferLine(stage.variants[0].id, 9_900)],
             )
-            await live.start_show(tx, shop_id=stage.shop.id, show_id=show.id)
-            await live.end_show(tx, shop_id=stage.shop.id, show_id=show.id)
+            await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=show.id)
+            await run_of_show.end_show(tx, shop_id=stage.shop.id, show_id=show.id)
 
 
 # What must show at once: pages are kept for an hour here, so nothing is made anew because time has passed.
@@ -615,14 +627,14 @@ async def test_show_that_sells_out_from_its_own_units_says_so_at_once_and_the_sh
 ) -> None:
     async with kept.db.transaction() as tx:
         show = await live.plan_show(tx, shop_id=kept.shop.id, title="Own")
-        await live.add_offer(
+        await run_of_show.add_offer(
             tx,
             shop_id=kept.shop.id,
             show_id=show.id,
             product_id=kept.shirt.id,
-            lines=[live.OfferLine(kept.variants[0].id, 9_900, 2)],
+            lines=[run_of_show.OfferLine(kept.variants[0].id, 9_900, 2)],
         )
-        await live.start_show(tx, shop_id=kept.shop.id, show_id=show.id)
+        await run_of_show.start_show(tx, shop_id=kept.shop.id, show_id=show.id)
         pool = (await live.public_show(tx, show.id)).pool_id
     assert pool is not None
     room, product = f"/s/harbour/live/{show.id}", f"/s/harbour/p/{kept.shirt.id}"
@@ -684,13 +696,13 @@ async def test_what_the_shop_changes_shows_at_once(kept: Stage) -> None:
         await catalog.set_price(tx, shop_id=shop, variant_id=kept.variants[0].id, amount=15_500)
     assert 'value="15500"' in await _shown(kept, product)
     async with kept.db.transaction() as tx:
-        await live.start_show(tx, shop_id=shop, show_id=kept.show.id)
-        [offer] = await live.offers(tx, shop_id=shop, show_id=kept.show.id)
+        await run_of_show.start_show(tx, shop_id=shop, show_id=kept.show.id)
+        [offer] = await run_of_show.offers(tx, shop_id=shop, show_id=kept.show.id)
     assert 'data-status="live"' in await _shown(kept, room)
     assert "Live now" in await _shown(kept, "/s/harbour")
     assert "Shown live" in await _shown(kept, product)
     async with kept.db.transaction() as tx:
-        await live.set_offer_price(
+        await run_of_show.set_offer_price(
             tx,
             shop_id=shop,
             show_id=kept.show.id,
@@ -698,7 +710,7 @@ async def test_what_the_shop_changes_shows_at_once(kept: Stage) -> None:
             variant_id=kept.variants[1].id,
             price_minor=9_100,
         )
-        await live.feature(tx, shop_id=shop, show_id=kept.show.id, offer_id=offer.id)
+        await run_of_show.feature(tx, shop_id=shop, show_id=kept.show.id, offer_id=offer.id)
         await rooms.post_notice(
             tx, shop_id=shop, show_id=kept.show.id, kind=rooms.NoticeKind.NOTICE, text="Rain outside"
         )
@@ -713,7 +725,7 @@ async def test_what_the_shop_changes_shows_at_once(kept: Stage) -> None:
         await chat.hide(tx, shop_id=shop, line_id=said.id, reason=chat.Reason.SPAM)
     assert "Rude words" not in await _shown(kept, room)
     async with kept.db.transaction() as tx:
-        await live.end_show(tx, shop_id=shop, show_id=kept.show.id)
+        await run_of_show.end_show(tx, shop_id=shop, show_id=kept.show.id)
     assert 'data-status="ended"' in await _shown(kept, room)
     assert "Live now" not in await _shown(kept, "/s/harbour")
     assert "Shown live" not in await _shown(kept, product)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import segno
 from tests.web.conftest import Stage
 
-from shopfloor import catalog, live, shoppers, stock
+from shopfloor import catalog, live, run_of_show, shoppers, stock
 from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
@@ -86,7 +86,7 @@ async def test_an_invented_refusal_cannot_put_words_on_the_page(stage: Stage) ->
 
 async def test_the_room_is_complete_without_scripts(stage: Stage) -> None:
     async with stage.db.transaction() as tx:
-        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
     html = (await stage.client.get(f"/s/harbour/live/{stage.show.id}")).text
     data = json.loads(re.findall(r'id="room-data">(.*?)</script>', html, re.DOTALL)[0])
 
@@ -100,7 +100,7 @@ async def test_the_room_is_complete_without_scripts(stage: Stage) -> None:
 
 async def test_an_overlay_shows_what_the_room_shows_and_is_no_room(stage: Stage) -> None:
     async with stage.db.transaction() as tx:
-        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
     answer = await stage.client.get(f"/s/harbour/live/{stage.show.id}/overlay?lang=zh-CN&side=right")
     html = answer.text
     data = json.loads(re.findall(r'id="overlay-data">(.*?)</script>', html, re.DOTALL)[0])
@@ -210,7 +210,7 @@ async def test_nobody_is_sold_out_against_themselves(stage: Stage) -> None:
 
 async def test_a_show_on_air_stays_on_the_pages_however_many_are_planned_after_it(stage: Stage) -> None:
     async with stage.db.transaction() as tx:
-        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
         for number in range(101):
             await live.plan_show(tx, shop_id=stage.shop.id, title=f"Later {number}")
     page = (await stage.client.get("/s/harbour")).text

@@ -24,7 +24,7 @@ from tests.waiting import soon
 from tests.web.conftest import Stage
 
 import shopfloor
-from shopfloor import auth, collector, inventory, job_handlers, live, stock, supply, wiring
+from shopfloor import auth, collector, inventory, job_handlers, live, run_of_show, stock, supply, wiring
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.services import services_in
@@ -122,9 +122,9 @@ async def test_a_signal_becomes_a_promise_with_no_hand_but_the_merchants(
         )  # fmt: skip
         owner = await auth.open_session(tx, person_id=1)
         actor = await auth.actor(tx, owner, stage.shop.slug)
-        await live.start_show(tx, shop_id=shop_id, show_id=stage.show.id)
-        [offer] = await live.offers(tx, shop_id=shop_id, show_id=stage.show.id)
-        await live.feature(tx, shop_id=shop_id, show_id=stage.show.id, offer_id=offer.id)
+        await run_of_show.start_show(tx, shop_id=shop_id, show_id=stage.show.id)
+        [offer] = await run_of_show.offers(tx, shop_id=shop_id, show_id=stage.show.id)
+        await run_of_show.feature(tx, shop_id=shop_id, show_id=stage.show.id, offer_id=offer.id)
     async with db.transaction() as tx:
         levels = await inventory.levels(tx, shop_id=shop_id, variant_ids=[variant.id])
         taken = stock.Request(
@@ -165,7 +165,7 @@ async def test_a_signal_becomes_a_promise_with_no_hand_but_the_merchants(
             answer = await browser.post("/e", content=json.dumps([click]))
     assert answer.json() == {"results": {"click-1": "ok"}}
     async with db.transaction() as tx:
-        await live.end_show(tx, shop_id=shop_id, show_id=stage.show.id)
+        await run_of_show.end_show(tx, shop_id=shop_id, show_id=stage.show.id)
     with borders.stage("the end of the show → lake → jobs are asked for"):
         await deliver(db, lake)
     with borders.stage("lake → figures → demand"):
@@ -187,11 +187,11 @@ async def test_a_signal_becomes_a_promise_with_no_hand_but_the_merchants(
     ]
     async with db.transaction() as tx:
         second = await live.plan_show(tx, shop_id=shop_id, title="Again", titles={})
-        again = await live.add_offer(
+        again = await run_of_show.add_offer(
             tx, shop_id=shop_id, show_id=second.id, product_id=stage.shirt.id,
-            lines=[live.OfferLine(each.id, 9_900) for each in stage.variants],
+            lines=[run_of_show.OfferLine(each.id, 9_900) for each in stage.variants],
         )  # fmt: skip
-        await live.start_show(tx, shop_id=shop_id, show_id=second.id)
+        await run_of_show.start_show(tx, shop_id=shop_id, show_id=second.id)
     opened = await rooms.get(second.id)
     follower = outbox.Follower(db, rooms.handlers())
     await follower.start()

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import customers, live, policies, purchases, stock
+from shopfloor import customers, live, policies, purchases, run_of_show, stock
 from shopfloor.web.console import unpaid
 
 
@@ -20,18 +20,18 @@ async def on_air(stage: Stage) -> live.Show:
         terms = policies.ShopTerms(pay_after_minutes=30, unpaid_units=9)
         await policies.set_shop_terms(tx, shop_id=stage.shop.id, terms=terms)
         show = await live.plan_show(tx, shop_id=stage.shop.id, title="Evening")
-        await live.add_offer(
+        await run_of_show.add_offer(
             tx, shop_id=stage.shop.id, show_id=show.id, product_id=stage.shirt.id,
-            lines=[live.OfferLine(stage.variants[0].id, 9_900, 3)],
+            lines=[run_of_show.OfferLine(stage.variants[0].id, 9_900, 3)],
         )  # fmt: skip
-        return await live.start_show(tx, shop_id=stage.shop.id, show_id=show.id)
+        return await run_of_show.start_show(tx, shop_id=stage.shop.id, show_id=show.id)
 
 
 async def keep(stage: Stage, show: live.Show, buyer: UUID, units: int) -> None:
     """As the intake does it, from the terms it has read, for a buyer who has paid here before."""
     async with stage.db.transaction() as tx:
         await stock.paid(tx, shop_id=stage.shop.id, hold_ids=[], buyers=[buyer])
-        [offer] = await live.offers(tx, shop_id=stage.shop.id, show_id=show.id)
+        [offer] = await run_of_show.offers(tx, shop_id=stage.shop.id, show_id=show.id)
     terms = await purchases.loader(stage.db)(offer.id)
     assert terms is not None
     assert show.pool_id is not None

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from shopfloor import catalog, live, metrics
+from shopfloor import catalog, metrics, run_of_show
 from shopfloor.demand import service
 from shopfloor.demand.models import Forecast, Signal
 from shopfloor.kernel.database import Database, Tx
@@ -26,7 +26,7 @@ async def foresee(
     `forecast_show` raise.
     """
     async with db.transaction() as tx:
-        offered = await live.offers(tx, shop_id=shop_id, show_id=show_id)
+        offered = await run_of_show.offers(tx, shop_id=shop_id, show_id=show_id)
         ids = sorted({line.variant_id for offer in offered for line in offer.lines})
         bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=ids)
         ids += [part.variant_id for bundle in bundles.values() for part in bundle.parts]

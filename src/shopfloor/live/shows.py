@@ -5,37 +5,21 @@ caller does not know better they are taken from the wall clock.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from shopfloor import accounts, catalog, media
+from shopfloor import accounts, media
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import UnusableText, line, patterns_of
-from shopfloor.kernel.values import MAX_QUANTITY, now, video_ms
-from shopfloor.live import offer_queries, queries
-from shopfloor.live.events import (
-    ShowChanged,
-    ShowPlanned,
-    ShowStarted,
-)
-from shopfloor.live.models import (
-    BadShow,
-    ChannelBusy,
-    NothingToSell,
-    Show,
-    ShowStatus,
-    UnknownShow,
-    WrongStatus,
-    check_move,
-)
-from shopfloor.live.quotas import set_apart
+from shopfloor.kernel.values import MAX_QUANTITY
+from shopfloor.live import queries
+from shopfloor.live.events import ShowChanged, ShowPlanned
+from shopfloor.live.models import BadShow, Show, ShowStatus, UnknownShow, WrongStatus
 
 MAX_TITLE = 120
 SLOWEST: Final = 300
 """Seconds of slow mode."""
-KEPT_ON_AIR: Final = timedelta(hours=12)
-"""The longest that units are kept unpaid while a show goes on."""
 
 
 async def plan_show(
@@ -181,32 +165,6 @@ async def shows_on_air(tx: Tx, *, channel_id: int) -> list[Show]:
 async def on_air(tx: Tx) -> list[queries.OnAir]:
     """The shows of all shops that run just now."""
     return await queries.on_air(tx)
-
-
-async def start_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = None) -> Show:
-    """On air: the quotas move into the show's own pool, as far as there are units.
-
-    Offers of drafts stay out of sight until their products are published.
-    Raises WrongStatus, NothingToSell, ChannelBusy.
-    """
-    before = await locked(tx, shop_id, show_id)
-    check_move(before, ShowStatus.LIVE)
-    offered = [each.product_id for each in await offer_queries.offers(tx, show_id=show_id)]
-    if not offered:
-        raise NothingToSell
-    products = await catalog.products_by_id(tx, shop_id=shop_id, ids=offered)
-    if all(product.status != catalog.Status.ACTIVE for product in products.values()):
-        raise NothingToSell("None of the show's products is published.", products=offered)
-    if before.channel_id is not None:
-        others = await queries.shows_on_air(tx, channel_id=before.channel_id)
-        if others:
-            raise ChannelBusy(channel_id=before.channel_id)
-    pool = await set_apart(tx, shop_id=shop_id, show_id=show_id)
-    at = now()
-    await queries.set_live(tx, show_id=show_id, pool_id=pool.id, at=at, keep_until=at + KEPT_ON_AIR)
-    host_id = before.host_id if before.host_id is not None else by
-    await outbox.record(tx, ShowStarted(shop_id, show_id, pool.id, before.channel_id, host_id, video_ms(at)))
-    return await show(tx, shop_id=shop_id, show_id=show_id)
 
 
 async def set_peaks(tx: Tx, *, peaks: Mapping[int, int], shop_id: int | None = None) -> None:

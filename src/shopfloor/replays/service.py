@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from shopfloor import live, media
+from shopfloor import live, media, run_of_show
 from shopfloor.kernel import jobs, outbox, storage
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
@@ -97,8 +97,8 @@ async def make_clips(run: jobs.Run, asked: OfShow, *, recordings: Path) -> None:
     """Raises NotWholeYet, BadMedia, OSError."""
     async with run.db.transaction() as tx:
         found = await live.show(tx, shop_id=asked.shop_id, show_id=asked.show_id)
-        intervals = await live.featured_intervals(tx, shop_id=asked.shop_id, show_id=asked.show_id)
-        offers = await live.offers(tx, shop_id=asked.shop_id, show_id=asked.show_id)
+        intervals = await run_of_show.featured_intervals(tx, shop_id=asked.shop_id, show_id=asked.show_id)
+        offers = await run_of_show.offers(tx, shop_id=asked.shop_id, show_id=asked.show_id)
         products = {each.id: each.product_id for each in offers}
         recorded: list[tuple[media.Run, list[media.Segment]]] = []
         if found.channel_id is not None and found.started_at is not None:

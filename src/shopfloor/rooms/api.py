@@ -12,8 +12,9 @@ from shopfloor.auth.api import allowed
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
 from shopfloor.kernel.routes import Router
-from shopfloor.live import BadShow, UnknownOffer, UnknownShow, WrongStatus
+from shopfloor.live import BadShow, UnknownShow, WrongStatus
 from shopfloor.rooms.models import Notice, NoticeKind
+from shopfloor.run_of_show import UnknownOffer
 
 router = Router(prefix="/v1/{shop}/shows", tags=["shows"])
 

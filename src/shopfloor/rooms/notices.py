@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from shopfloor import live
+from shopfloor import live, run_of_show
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import UnusableText, prose
@@ -34,7 +34,7 @@ async def post_notice(
     parent.refuse_ended()
     text, texts = _notice(text), {locale: _notice(each) for locale, each in (texts or {}).items()}
     if offer_id is not None:
-        await live.offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
+        await run_of_show.offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
     video = video_ms(now()) if at is None else at
     notice = await notice_queries.insert_notice(
         tx,

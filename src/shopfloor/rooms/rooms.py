@@ -21,21 +21,7 @@ from shopfloor import inventory, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.live import (
-    FlashEnded,
-    FlashStarted,
-    OfferAdded,
-    OfferChanged,
-    OfferFeatured,
-    OfferPriceChanged,
-    Show,
-    ShowChanged,
-    ShowEnded,
-    ShowStarted,
-    ShowStatus,
-    UnknownShow,
-    public_show,
-)
+from shopfloor.live import Show, ShowChanged, ShowStatus, UnknownShow, public_show
 from shopfloor.rooms import presence_store, snapshot
 from shopfloor.rooms.events import NoticePosted, ShowCounted, WaitingChanged
 from shopfloor.rooms.room import (
@@ -53,6 +39,16 @@ from shopfloor.rooms.room import (
     Waiting,
 )
 from shopfloor.rooms.state import PinnedState
+from shopfloor.run_of_show import (
+    FlashEnded,
+    FlashStarted,
+    OfferAdded,
+    OfferChanged,
+    OfferFeatured,
+    OfferPriceChanged,
+    ShowEnded,
+    ShowStarted,
+)
 
 # Between two readings of the same room for changes that facts do not spell out.
 PAUSE: Final = 0.2

@@ -5,17 +5,10 @@ from dataclasses import replace
 
 import msgspec
 
-from shopfloor import accounts, catalog, live, media, stock
+from shopfloor import accounts, catalog, media, run_of_show, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import video_ms
-from shopfloor.live import (
-    FlashStarted,
-    Offer,
-    OfferLine,
-    Show,
-    ShowStatus,
-    public_show,
-)
+from shopfloor.live import Show, ShowStatus, public_show
 from shopfloor.rooms import presence_queries
 from shopfloor.rooms.events import NoticePosted
 from shopfloor.rooms.room import left_state
@@ -32,6 +25,7 @@ from shopfloor.rooms.state import (
     RoomState,
     ShowState,
 )
+from shopfloor.run_of_show import FlashStarted, Offer, OfferLine
 
 
 async def room_state(tx: Tx, show_id: int) -> RoomState:
@@ -104,7 +98,7 @@ def flash_state(fact: FlashStarted) -> FlashState:
     )
 
 
-def _running(flash: live.Flash) -> FlashState:
+def _running(flash: run_of_show.Flash) -> FlashState:
     return FlashState(
         ends_at=video_ms(flash.ends_at),
         units=flash.units,
@@ -117,7 +111,7 @@ async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], d
     """The offers whose products are active, as they are kept and as the room shows them; where some are bundles,
     also what is left of what they consist of.
     """
-    planned = await live.offers(tx, shop_id=show.shop_id, show_id=show.id)
+    planned = await run_of_show.offers(tx, shop_id=show.shop_id, show_id=show.id)
     products = await catalog.products_by_id(
         tx, shop_id=show.shop_id, ids=[each.product_id for each in planned]
     )
@@ -143,7 +137,7 @@ async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], d
     left = await lefts(tx, show=show, variant_ids=sorted({*variant_ids, *part_ids}))
     flashes = {
         each.offer_id: _running(each)
-        for each in await live.flashes(tx, shop_id=show.shop_id, show_id=show.id)
+        for each in await run_of_show.flashes(tx, shop_id=show.shop_id, show_id=show.id)
         if each.ended_at is None
     }
     waiting = {row.variant_id: row.units for row in await presence_queries.waiting(tx, show_id=show.id)}

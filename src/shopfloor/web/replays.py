@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from shopfloor import accounts, catalog, chat, live, media, replays, stock
+from shopfloor import accounts, catalog, chat, live, media, replays, run_of_show, stock
 from shopfloor.accounts import Shop
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -42,7 +42,7 @@ WORDS: Final = {
 
 
 class Interval(Protocol):
-    """A featured interval (`live.featured_intervals`)."""
+    """A featured interval (`run_of_show.featured_intervals`)."""
 
     @property
     def offer_id(self) -> int: ...
@@ -61,7 +61,7 @@ class Interval(Protocol):
 
 
 class Priced(Protocol):
-    """An entry of the price history (`live.prices`)."""
+    """An entry of the price history (`run_of_show.prices`)."""
 
     @property
     def offer_id(self) -> int: ...
@@ -150,7 +150,9 @@ async def stretches(tx: Tx, show: live.Show) -> tuple[media.Stretch, ...]:
     return await media.stretches(tx, channel_id=show.channel_id, airtime=span)
 
 
-async def goods_of(tx: Tx, shop: Shop, offers: Sequence[live.Offer], language: Language) -> dict[int, Goods]:
+async def goods_of(
+    tx: Tx, shop: Shop, offers: Sequence[run_of_show.Offer], language: Language
+) -> dict[int, Goods]:
     """By offer: its product as the shop sells it today."""
     ids = [offer.product_id for offer in offers]
     products = await catalog.products_by_id(tx, shop_id=shop.id, ids=ids)
@@ -238,10 +240,10 @@ async def make_replay(
     assert show.channel_id is not None, "what is recorded had a camera"
     async with sources.db.transaction() as tx:
         pieces = await stretches(tx, show)
-        offers = await live.offers(tx, shop_id=shop.id, show_id=show.id)
+        offers = await run_of_show.offers(tx, shop_id=shop.id, show_id=show.id)
         goods = await goods_of(tx, shop, offers, language)
-        intervals = await live.featured_intervals(tx, shop_id=shop.id, show_id=show.id)
-        history = await live.prices(tx, shop_id=shop.id, show_id=show.id)
+        intervals = await run_of_show.featured_intervals(tx, shop_id=shop.id, show_id=show.id)
+        history = await run_of_show.prices(tx, shop_id=shop.id, show_id=show.id)
         said = await chat.lines(tx, show_id=show.id, limit=1)
         clips = [shot(shop, each) for each in await replays.clips(tx, shop_id=shop.id, show_id=show.id)]
     chapters = chapters_of(intervals, history, goods, pieces)
@@ -339,7 +341,7 @@ async def clip_page(request: Request, shop: str, show_id: Id, interval_id: Id, d
         if clip is None:
             raise live.UnknownShow(show_id=show_id)
         language = language_of(request, found.locale)
-        offer = await live.offer(tx, shop_id=found.id, show_id=show.id, offer_id=clip.offer_id)
+        offer = await run_of_show.offer(tx, shop_id=found.id, show_id=show.id, offer_id=clip.offer_id)
         goods = (await goods_of(tx, found, [offer], language))[offer.id]
         at = media.replay_ms(await stretches(tx, show), clip.began_video) or 0
     found_shot = shot(found, clip)

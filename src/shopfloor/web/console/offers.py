@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from shopfloor import catalog, live, media, stock
+from shopfloor import catalog, live, media, run_of_show, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.web.console.desk import Desk
@@ -34,7 +34,7 @@ WARNINGS: Final = {
 class OfferRow:
     """An offer as people who run a show see it."""
 
-    offer: live.Offer
+    offer: run_of_show.Offer
     product: catalog.Product
     variants: Mapping[int, catalog.Variant]
     lefts: Mapping[int, stock.Availability]
@@ -69,7 +69,7 @@ class OfferRow:
 class SlotRow:
     """A slot of the run of show; `begins` from the planned start, when there is one."""
 
-    slot: live.Slot
+    slot: run_of_show.Slot
     offer: OfferRow | None
     begins: datetime | None
 
@@ -84,7 +84,7 @@ class Check:
 
 
 async def set_offer_prices(
-    tx: Tx, desk: Desk, offer: live.Offer, prices: Mapping[int, int], *, reason: str
+    tx: Tx, desk: Desk, offer: run_of_show.Offer, prices: Mapping[int, int], *, reason: str
 ) -> None:
     """Set prices by variant.  Raises Question where one moves far, before anything is kept."""
     variants = await catalog.variants(tx, shop_id=desk.shop.id, ids=list(prices))
@@ -94,7 +94,7 @@ async def set_offer_prices(
             variant.id,
             variant_label(desk, variant),
             partial(
-                live.set_offer_price,
+                run_of_show.set_offer_price,
                 tx,
                 shop_id=desk.shop.id,
                 show_id=offer.show_id,
@@ -114,7 +114,7 @@ def variant_label(desk: Desk, variant: catalog.Variant) -> str:
 
 async def offer_rows(tx: Tx, show: live.Show) -> dict[int, OfferRow]:
     """The offers of a show by id, in the order of its run, with what visitors can buy of them."""
-    offers = await live.offers(tx, shop_id=show.shop_id, show_id=show.id)
+    offers = await run_of_show.offers(tx, shop_id=show.shop_id, show_id=show.id)
     ids = sorted({line.variant_id for offer in offers for line in offer.lines})
     variants = {variant.id: variant for variant in await catalog.variants(tx, shop_id=show.shop_id, ids=ids)}
     products = await catalog.products_by_id(
@@ -140,8 +140,8 @@ async def offer_rows(tx: Tx, show: live.Show) -> dict[int, OfferRow]:
     }
 
 
-def run_of_show(
-    slots: Sequence[live.Slot], rows: Mapping[int, OfferRow], starts: datetime | None
+def timed_slots(
+    slots: Sequence[run_of_show.Slot], rows: Mapping[int, OfferRow], starts: datetime | None
 ) -> tuple[list[SlotRow], int]:
     """The slots with the time each begins by plan, and how many minutes all take."""
     run: list[SlotRow] = []
@@ -202,7 +202,7 @@ def warnings(desk: Desk, camera: media.Status) -> list[str]:
     return [desk.say(WARNINGS[code]) if code in WARNINGS else code for code in camera.warnings]
 
 
-def _is_short(row: OfferRow, line: live.OfferLine) -> bool:
+def _is_short(row: OfferRow, line: run_of_show.OfferLine) -> bool:
     return line.quota is not None and line.quota > row.lefts[line.variant_id].now
 
 

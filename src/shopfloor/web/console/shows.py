@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Form, Query
 from starlette.responses import Response
 
-from shopfloor import catalog, live, media, replays, stock
+from shopfloor import catalog, live, media, replays, run_of_show, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -24,8 +24,8 @@ from shopfloor.web.console.languages import other_language
 from shopfloor.web.console.offers import (
     checklist,
     offer_rows,
-    run_of_show,
     set_offer_prices,
+    timed_slots,
     variant_label,
 )
 from shopfloor.web.forms import Tick
@@ -73,7 +73,7 @@ async def _list(
             key=attrgetter("id"),
         )
         channels = await media.channels(tx, shop_id=shop_id)
-        offered = await live.count_offers(tx, shop_id=shop_id)
+        offered = await run_of_show.count_offers(tx, shop_id=shop_id)
     chosen = {"channel_id": str(channels[0].id)} if channels else {}
     return desk.page(
         "shows.html",
@@ -172,7 +172,7 @@ async def _page(
         show = await live.show(tx, shop_id=shop_id, show_id=show_id)
         channels = await media.channels(tx, shop_id=shop_id)
         rows = await offer_rows(tx, show)
-        slots = await live.slots(tx, shop_id=shop_id, show_id=show_id)
+        slots = await run_of_show.slots(tx, shop_id=shop_id, show_id=show_id)
         recorded = await is_recorded(tx, show)
         hidden_since = await replays.hidden_since(tx, show_id=show_id) if recorded else None
         offered = {row.product.id for row in rows.values()}
@@ -192,7 +192,7 @@ async def _page(
         "channel_id": str(show.channel_id or ""),
         "limit_per_show": str(show.limit_per_show or ""),
     }
-    run, minutes = run_of_show(slots, rows, show.started_at or show.starts_at)
+    run, minutes = timed_slots(slots, rows, show.started_at or show.starts_at)
     used = {slot.offer_id for slot in slots}
     checks = checklist(desk, show, rows, camera)
     return desk.page(
@@ -213,7 +213,7 @@ async def _page(
         ready=not any(check.kind == "bad" for check in checks),
         recorded=recorded,
         hidden_since=hidden_since,
-        roles=list(live.SlotRole),
+        roles=list(run_of_show.SlotRole),
         policies=list(stock.HoldPolicy),
         values={**values, **(typed or {})},
         errors=errors or {},
@@ -319,7 +319,7 @@ async def add_offer(desk: Runner, show_id: Id, product_id: Annotated[Id, Form()]
             variants = await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id])
             check_variants(typed, "price", "quota", known={variant.id for variant in variants})
             lines = [
-                live.OfferLine(
+                run_of_show.OfferLine(
                     variant.id,
                     desk.minor(typed[f"price-{variant.id}"]),
                     _quota(desk, typed.get(f"quota-{variant.id}", "")),
@@ -334,7 +334,7 @@ async def add_offer(desk: Runner, show_id: Id, product_id: Annotated[Id, Form()]
                 leaps.check(variant.id, variant_label(desk, variant), variant.price, line.price_minor)
             desk.ask(leaps)
             terms = _terms(desk, typed)
-            await live.add_offer(
+            await run_of_show.add_offer(
                 tx,
                 shop_id=desk.shop.id,
                 show_id=show_id,
@@ -390,8 +390,8 @@ def _minutes(desk: Desk, text: str) -> int:
     return desk.quantity(text or "0", least=0)
 
 
-def _role(text: str) -> live.SlotRole:
-    return live.SlotRole(text) if text in set(live.SlotRole) else live.SlotRole.HERO
+def _role(text: str) -> run_of_show.SlotRole:
+    return run_of_show.SlotRole(text) if text in set(run_of_show.SlotRole) else run_of_show.SlotRole.HERO
 
 
 @router.post("/{show_id}/offers/{offer_id}")
@@ -402,14 +402,14 @@ async def change_offer(desk: Runner, show_id: Id, offer_id: Id) -> Response:
     path = f"/shows/{show_id}#offer-{offer_id}"
     with desk.back_if_refused(path):
         async with desk.work() as tx:
-            offer = await live.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
+            offer = await run_of_show.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
             check_variants(typed, "price", "quota", known={line.variant_id for line in offer.lines})
             terms = _terms(desk, typed)
             quotas = {
                 line.variant_id: _quota(desk, typed.get(f"quota-{line.variant_id}", ""))
                 for line in offer.lines
             }
-            await live.change_offer(
+            await run_of_show.change_offer(
                 tx,
                 shop_id=desk.shop.id,
                 show_id=show_id,
@@ -441,13 +441,13 @@ async def add_slot(
         desk.actor.check_told(title)
         number = id_of(offer_id) if offer_id else None
         async with desk.work() as tx:
-            await live.add_slot(
+            await run_of_show.add_slot(
                 tx,
                 shop_id=desk.shop.id,
                 show_id=show_id,
                 offer_id=number,
                 minutes=_minutes(desk, minutes),
-                role=live.SlotRole.TALK if number is None else live.SlotRole.HERO,
+                role=run_of_show.SlotRole.TALK if number is None else run_of_show.SlotRole.HERO,
                 title=title.strip(),
                 script=script,
             )
@@ -468,7 +468,7 @@ async def change_slot(
     with desk.back_if_refused(path):
         desk.actor.check_told(title)
         async with desk.work() as tx:
-            await live.change_slot(
+            await run_of_show.change_slot(
                 tx,
                 shop_id=desk.shop.id,
                 show_id=show_id,
@@ -488,7 +488,7 @@ async def move_slot(
     """One place up or down; at the end of the list nothing happens."""
     with desk.back_if_refused(f"/shows/{show_id}#run"):
         async with desk.work() as tx:
-            await live.move_slot(
+            await run_of_show.move_slot(
                 tx, shop_id=desk.shop.id, show_id=show_id, slot_id=slot_id, by=-1 if to == "up" else 1
             )
     return desk.back(f"/shows/{show_id}#slot-{slot_id}")
@@ -499,7 +499,7 @@ async def remove_slot(desk: Runner, show_id: Id, slot_id: Id) -> Response:
     """Out of the run; what it offered can still be bought."""
     with desk.back_if_refused(f"/shows/{show_id}#run"):
         async with desk.work() as tx:
-            await live.remove_slot(tx, shop_id=desk.shop.id, show_id=show_id, slot_id=slot_id)
+            await run_of_show.remove_slot(tx, shop_id=desk.shop.id, show_id=show_id, slot_id=slot_id)
     return desk.back(f"/shows/{show_id}#run", desk.say(N_("Slot removed from the run of show.")))
 
 
@@ -508,5 +508,5 @@ async def start(desk: Runner, show_id: Id) -> Response:
     """On air, and to the studio."""
     with desk.back_if_refused(f"/shows/{show_id}"):
         async with desk.work() as tx:
-            await live.start_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
+            await run_of_show.start_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
     return desk.back(f"/shows/{show_id}/studio", desk.say(N_("You're live.")))

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Form
 from starlette.responses import Response
 
-from shopfloor import catalog, chat, inventory, live, media, rooms, stock
+from shopfloor import catalog, chat, inventory, live, media, rooms, run_of_show, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -28,8 +28,8 @@ from shopfloor.web.console.offers import (
     SlotRow,
     checklist,
     offer_rows,
-    run_of_show,
     set_offer_prices,
+    timed_slots,
     variant_label,
     warnings,
 )
@@ -138,11 +138,11 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
     async with desk.work() as tx:
         show = await live.show(tx, shop_id=shop_id, show_id=show_id)
         rows = await offer_rows(tx, show)
-        slots = await live.slots(tx, shop_id=shop_id, show_id=show_id)
+        slots = await run_of_show.slots(tx, shop_id=shop_id, show_id=show_id)
         state = await rooms.room_state(tx, show_id)
         counts = await _counts(tx, show, rows, state)
-        intervals = await live.featured_intervals(tx, shop_id=shop_id, show_id=show_id)
-        flashes = await live.flashes(tx, shop_id=shop_id, show_id=show_id)
+        intervals = await run_of_show.featured_intervals(tx, shop_id=shop_id, show_id=show_id)
+        flashes = await run_of_show.flashes(tx, shop_id=shop_id, show_id=show_id)
         said = await chat.recent(tx, show_id=show_id, limit=60)
         asked = await chat.questions(tx, shop_id=shop_id, show_id=show_id, limit=60)
         held = await chat.held(tx, shop_id=shop_id, show_id=show_id, limit=HELD + 1)
@@ -155,7 +155,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
     featured = state.featured_id
     current = rows.get(featured) if featured else None
     running = {each.offer_id: each for each in flashes if each.ended_at is None}
-    run, minutes = run_of_show(slots, rows, show.started_at or show.starts_at)
+    run, minutes = timed_slots(slots, rows, show.started_at or show.starts_at)
     used = {slot.offer_id for slot in slots}
     checks = checklist(desk, show, rows, camera)
     return desk.page(
@@ -203,12 +203,12 @@ async def prompter(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
     async with desk.work() as tx:
         show = await live.show(tx, shop_id=shop_id, show_id=show_id)
         rows = await offer_rows(tx, show)
-        slots = await live.slots(tx, shop_id=shop_id, show_id=show_id)
+        slots = await run_of_show.slots(tx, shop_id=shop_id, show_id=show_id)
         state = await rooms.room_state(tx, show_id)
-        intervals = await live.featured_intervals(tx, shop_id=shop_id, show_id=show_id)
-        flashes = await live.flashes(tx, shop_id=shop_id, show_id=show_id)
+        intervals = await run_of_show.featured_intervals(tx, shop_id=shop_id, show_id=show_id)
+        flashes = await run_of_show.flashes(tx, shop_id=shop_id, show_id=show_id)
     featured = state.featured_id
-    run, _ = run_of_show(slots, rows, show.started_at or show.starts_at)
+    run, _ = timed_slots(slots, rows, show.started_at or show.starts_at)
     return desk.page(
         "prompter.html",
         active="shows",
@@ -347,7 +347,7 @@ async def feature(desk: Runner, show_id: Id, offer_id: Annotated[str, Form(max_l
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         number = id_of(offer_id) if offer_id else None
         async with desk.work() as tx:
-            await live.feature(
+            await run_of_show.feature(
                 tx, shop_id=desk.shop.id, show_id=show_id, offer_id=number, by=desk.actor.person_id
             )
     return _back(desk, show_id)
@@ -360,7 +360,7 @@ async def price(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()]) -> R
     typed = {name: value.strip() for name, value in form.items() if isinstance(value, str)}
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
-            offer = await live.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
+            offer = await run_of_show.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
             check_variants(typed, "price", known={line.variant_id for line in offer.lines})
             texts = {
                 line.variant_id: typed.get("price") or typed.get(f"price-{line.variant_id}", "")
@@ -387,7 +387,7 @@ async def flash(
     """So many units of an offer at a lower price, for so many seconds."""
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
-            offer = await live.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
+            offer = await run_of_show.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
             minor, wanted = desk.minor(price), desk.quantity(units)
             variants = await catalog.variants(
                 tx, shop_id=desk.shop.id, ids=[line.variant_id for line in offer.lines]
@@ -396,7 +396,7 @@ async def flash(
             for variant in variants:
                 old = Money(offer.line(variant.id).price_minor, offer.currency)
                 leaps.check(variant.id, variant_label(desk, variant), old, minor)
-            await live.start_flash(
+            await run_of_show.start_flash(
                 tx,
                 shop_id=desk.shop.id,
                 show_id=show_id,
@@ -416,7 +416,7 @@ async def flash(
 async def stop_flash(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()]) -> Response:
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
-            await live.stop_flash(
+            await run_of_show.stop_flash(
                 tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id, by=desk.actor.person_id
             )
     return _back(desk, show_id, desk.say(N_("Flash sale ended; the price from before is back.")))
@@ -458,7 +458,7 @@ async def clear_notice(desk: Runner, show_id: Id) -> Response:
 async def start(desk: Runner, show_id: Id) -> Response:
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
-            await live.start_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
+            await run_of_show.start_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
     return _back(desk, show_id, desk.say(N_("You're live.")))
 
 
@@ -466,7 +466,7 @@ async def start(desk: Runner, show_id: Id) -> Response:
 async def end(desk: Runner, show_id: Id) -> Response:
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
-            await live.end_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
+            await run_of_show.end_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
     return _back(desk, show_id, desk.say(N_("The show has ended. Remaining units returned to open stock.")))
 
 

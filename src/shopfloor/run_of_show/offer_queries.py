@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.live.models import OfferTerms, Price
+from shopfloor.run_of_show.models import OfferTerms, Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ async def offer_counts(tx: Tx, *, shop_id: int) -> dict[int, int]:
     """By show, how many products it offers."""
     cursor = await tx.connection.execute(
         """
-        SELECT offer.show_id, count(*) FROM live.offer JOIN live.show ON show.id = offer.show_id
+        SELECT offer.show_id, count(*) FROM live.offer JOIN live.v_show AS show ON show.id = offer.show_id
          WHERE show.shop_id = %(shop_id)s GROUP BY offer.show_id
         """,
         {"shop_id": shop_id},

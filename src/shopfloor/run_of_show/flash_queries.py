@@ -5,7 +5,7 @@ from datetime import datetime
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.live.models import FlashEnd, FlashLine
+from shopfloor.run_of_show.models import FlashEnd, FlashLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ async def running(tx: Tx) -> list[Running]:
                   FROM live.flash_line line
                   JOIN stock.v_level level ON level.variant_id = line.variant_id AND level.pool_id = show.pool_id
                  WHERE line.flash_id = flash.id AND level.kind = 'on_hand')::bigint AS left
-          FROM live.flash JOIN live.show ON show.id = flash.show_id
+          FROM live.flash JOIN live.v_show AS show ON show.id = flash.show_id
          WHERE flash.ended_at IS NULL ORDER BY flash.show_id, flash.id
         """,
     )
@@ -163,7 +163,7 @@ async def lowest_lately(tx: Tx, *, shop_id: int, variant_ids: Sequence[int], day
                          show.ended_at) AS until
               FROM live.offer_price price
               JOIN live.offer ON offer.id = price.offer_id
-              JOIN live.show ON show.id = offer.show_id
+              JOIN live.v_show AS show ON show.id = offer.show_id
              WHERE show.shop_id = %(shop_id)s AND price.variant_id = ANY(%(variant_ids)s::bigint[])
                AND show.started_at IS NOT NULL
         )

@@ -6,19 +6,19 @@ from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import UnusableText, line, prose
 from shopfloor.kernel.values import now, video_ms
-from shopfloor.live import run_of_show_queries
-from shopfloor.live.events import OfferFeatured, ShowChanged
-from shopfloor.live.models import (
+from shopfloor.live import (
+    MAX_TITLE,
     BadShow,
-    FeaturedInterval,
+    ShowChanged,
     ShowStatus,
-    Slot,
-    SlotRole,
-    UnknownSlot,
     WrongStatus,
+    locked,
+    show,
 )
-from shopfloor.live.offers import offer, refuse_inactive
-from shopfloor.live.shows import MAX_TITLE, locked, show
+from shopfloor.run_of_show import slot_queries
+from shopfloor.run_of_show.events import OfferFeatured
+from shopfloor.run_of_show.models import FeaturedInterval, Slot, SlotRole, UnknownSlot
+from shopfloor.run_of_show.offers import offer, refuse_inactive
 
 MAX_SCRIPT = 20_000
 
@@ -39,7 +39,7 @@ async def add_slot(
     title, script = _checked_slot(minutes, title, script)
     if offer_id is not None:
         await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
-    slot = await run_of_show_queries.insert_slot(
+    slot = await slot_queries.insert_slot(
         tx, show_id=show_id, offer_id=offer_id, minutes=minutes, role=str(role), title=title, script=script
     )
     await outbox.record(tx, ShowChanged(shop_id, show_id))
@@ -63,7 +63,7 @@ async def change_slot(
     title, script = _checked_slot(
         minutes, before.title if title is None else title, before.script if script is None else script
     )
-    await run_of_show_queries.update_slot(
+    await slot_queries.update_slot(
         tx, slot_id=slot_id, minutes=minutes, role=str(role or before.role), title=title, script=script
     )
     return await _slot(tx, show_id=show_id, slot_id=slot_id)
@@ -73,21 +73,21 @@ async def remove_slot(tx: Tx, *, shop_id: int, show_id: int, slot_id: int) -> No
     """Take a slot out of the run of show; the offer itself stays."""
     (await locked(tx, shop_id, show_id)).refuse_ended()
     await _slot(tx, show_id=show_id, slot_id=slot_id)
-    await run_of_show_queries.delete_slot(tx, slot_id=slot_id)
+    await slot_queries.delete_slot(tx, slot_id=slot_id)
     await outbox.record(tx, ShowChanged(shop_id, show_id))
 
 
 async def order_slots(tx: Tx, *, shop_id: int, show_id: int, slot_ids: Sequence[int]) -> list[Slot]:
     """Put the run of show in this order.  Raises BadShow unless exactly its slots are named."""
     (await locked(tx, shop_id, show_id)).refuse_ended()
-    known = await run_of_show_queries.slots(tx, show_id=show_id)
+    known = await slot_queries.slots(tx, show_id=show_id)
     if sorted(slot_ids) != sorted(slot.id for slot in known):
         raise BadShow("Name every slot of the show once.", slots=[slot.id for slot in known])
-    await run_of_show_queries.place_slots(
+    await slot_queries.place_slots(
         tx, places=[{"slot_id": slot_id, "position": turn} for turn, slot_id in enumerate(slot_ids, 1)]
     )
     await outbox.record(tx, ShowChanged(shop_id, show_id))
-    return await run_of_show_queries.slots(tx, show_id=show_id)
+    return await slot_queries.slots(tx, show_id=show_id)
 
 
 async def move_slot(tx: Tx, *, shop_id: int, show_id: int, slot_id: int, by: int) -> None:
@@ -108,7 +108,7 @@ def moved(ids: Sequence[int], which: int, by: int) -> list[int]:
 
 async def slots(tx: Tx, *, shop_id: int, show_id: int) -> list[Slot]:
     await show(tx, shop_id=shop_id, show_id=show_id)
-    return await run_of_show_queries.slots(tx, show_id=show_id)
+    return await slot_queries.slots(tx, show_id=show_id)
 
 
 async def feature(
@@ -126,14 +126,14 @@ async def feature(
         found = await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
         product_id = found.product_id
         await refuse_inactive(tx, shop_id=shop_id, product_id=product_id)
-    current = await run_of_show_queries.featured_now(tx, show_id=show_id)
+    current = await slot_queries.featured_now(tx, show_id=show_id)
     if (None if current is None else current.offer_id) == offer_id:
         return
     moment = now()
     video = video_ms(moment) if at is None else at
-    await run_of_show_queries.close_featured_interval(tx, show_id=show_id, at=moment, video=video)
+    await slot_queries.close_featured_interval(tx, show_id=show_id, at=moment, video=video)
     if offer_id is not None:
-        await run_of_show_queries.open_featured_interval(
+        await slot_queries.open_featured_interval(
             tx, show_id=show_id, offer_id=offer_id, at=moment, video=video, by=by
         )
     await outbox.record(tx, OfferFeatured(shop_id, show_id, offer_id, product_id, video))
@@ -142,11 +142,11 @@ async def feature(
 async def featured_intervals(tx: Tx, *, shop_id: int, show_id: int) -> list[FeaturedInterval]:
     """When what was shown, in order."""
     await show(tx, shop_id=shop_id, show_id=show_id)
-    return await run_of_show_queries.featured_intervals(tx, show_id=show_id)
+    return await slot_queries.featured_intervals(tx, show_id=show_id)
 
 
 async def _slot(tx: Tx, *, show_id: int, slot_id: int) -> Slot:
-    for slot in await run_of_show_queries.slots(tx, show_id=show_id):
+    for slot in await slot_queries.slots(tx, show_id=show_id):
         if slot.id == slot_id:
             return slot
     raise UnknownSlot(slot_id=slot_id)

@@ -3,7 +3,7 @@
 from shopfloor import catalog, inventory
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.live import offer_queries
+from shopfloor.run_of_show import offer_queries
 
 
 async def set_apart(tx: Tx, *, shop_id: int, show_id: int) -> inventory.Pool:

@@ -14,9 +14,10 @@ from shopfloor.kernel import outbox
 from shopfloor.kernel.amounts import check_leap
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY, now, video_ms
-from shopfloor.live import flash_queries
-from shopfloor.live.events import FlashEnded, FlashStarted
-from shopfloor.live.models import (
+from shopfloor.live import Show, ShowStatus, WrongStatus, locked, show
+from shopfloor.run_of_show import flash_queries
+from shopfloor.run_of_show.events import FlashEnded, FlashStarted
+from shopfloor.run_of_show.models import (
     BadFlash,
     Flash,
     FlashEnd,
@@ -24,13 +25,9 @@ from shopfloor.live.models import (
     FlashRunning,
     FlashTooLarge,
     Offer,
-    Show,
-    ShowStatus,
     UnknownFlash,
-    WrongStatus,
 )
-from shopfloor.live.offers import offer, refuse_inactive, write_prices
-from shopfloor.live.shows import locked, show
+from shopfloor.run_of_show.offers import offer, refuse_inactive, write_prices
 
 SHORTEST: Final = 10
 LONGEST: Final = 3600

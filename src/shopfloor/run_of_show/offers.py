@@ -7,13 +7,10 @@ from shopfloor.kernel import outbox
 from shopfloor.kernel.amounts import check_leap
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY, now, video_ms
-from shopfloor.live import offer_queries, run_of_show_queries
-from shopfloor.live.events import (
-    OfferAdded,
-    OfferChanged,
-    OfferPriceChanged,
-)
-from shopfloor.live.models import (
+from shopfloor.live import Show, ShowStatus, locked, show
+from shopfloor.run_of_show import offer_queries, slot_queries
+from shopfloor.run_of_show.events import OfferAdded, OfferChanged, OfferPriceChanged
+from shopfloor.run_of_show.models import (
     BadOffer,
     FlashRunning,
     LimitBelowBundle,
@@ -23,14 +20,11 @@ from shopfloor.live.models import (
     OfferTerms,
     Price,
     ProductNotActive,
-    Show,
-    ShowStatus,
     Slot,
     SlotRole,
     UnknownOffer,
 )
-from shopfloor.live.quotas import set_apart
-from shopfloor.live.shows import locked, show
+from shopfloor.run_of_show.quotas import set_apart
 from shopfloor.stock import HoldPolicy
 
 
@@ -88,7 +82,7 @@ async def add_offer(
     ]
     await offer_queries.insert_lines(tx, lines=rows)
     await offer_queries.insert_prices(tx, prices=rows)
-    await run_of_show_queries.insert_slot(
+    await slot_queries.insert_slot(
         tx, show_id=show_id, offer_id=offer_id, minutes=minutes, role=str(role), title="", script=script
     )
     if parent.status == ShowStatus.LIVE:
@@ -254,7 +248,7 @@ async def offers(tx: Tx, *, shop_id: int, show_id: int) -> list[Offer]:
     for row in await offer_queries.lines(tx, show_id=show_id):
         lines[row.offer_id].append(OfferLine(row.variant_id, row.price_minor, row.quota))
         currency[row.offer_id] = row.currency
-    order = _run_of_show(await run_of_show_queries.slots(tx, show_id=show_id), list(found))
+    order = _run_of_show(await slot_queries.slots(tx, show_id=show_id), list(found))
     return [
         Offer(
             row.id,

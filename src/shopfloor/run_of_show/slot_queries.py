@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from shopfloor.kernel.database import Tx
-from shopfloor.live.models import FeaturedInterval, Slot
+from shopfloor.run_of_show.models import FeaturedInterval, Slot
 
 
 async def insert_slot(

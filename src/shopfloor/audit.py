@@ -23,6 +23,7 @@ from shopfloor import (
     reconciliation,
     returns,
     shop_borders,
+    statements,
     stock,
     supply,
 )
@@ -96,6 +97,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         contested = await disputes.audit(tx)
         came_back = await returns.audit(tx)
         edited = await order_edits.audit(tx)
+        proven = await statements.audit(tx)
         delivery = await _outbox(tx, delivered)
         plans = await _plans(tx)
         kept = await paid_at_the_end(tx)
@@ -114,6 +116,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *of_area("disputes", contested),
         *of_area("order_edits", edited),
         *of_area("returns", came_back),
+        *of_area("statements", proven),
         plans,
         *kept,
         *borders,

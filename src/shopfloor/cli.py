@@ -42,6 +42,8 @@ ELSEWHERE: Final = {
     "jobs": ("shopfloor.job_commands", "command", "List what runs, waits or failed in the background, and try again what failed."),
     "lake": ("shopfloor.lake_commands", "command", "List, verify and compact the lake, and take bad events that are good by today's rules."),
     "messages": ("shopfloor.message_commands", "command", "Try the mail server; send what is due by hand."),
+    "statements": ("shopfloor.statement_commands", "command", "Show and change the key that a shop signs its statements with."),
+    "verify": ("shopfloor.verify_commands", "command", "Check a statement file offline, and say what it proves and what it does not."),
     "loadtest": ("shopfloor.loadtest.command_line", "command", "Drive the show SHOW_ID of the shop at BASE_URL with a stated mix, say what it bore, and audit it."),
 }  # fmt: skip
 

@@ -7,9 +7,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from shopfloor import collector, invoicing, replays, retention, returns, warehouse, wiring
+from shopfloor import collector, invoicing, replays, retention, returns, statements, warehouse, wiring
 from shopfloor.demand import jobs as demand_jobs
-from shopfloor.kernel import jobs
+from shopfloor.kernel import jobs, secrets
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.jobs.service import Handlers, Periodic
 from shopfloor.kernel.records import dataclass
@@ -50,6 +50,18 @@ def handlers(settings: Settings) -> Handlers:
     async def report(run: jobs.Run, asked: metrics_jobs.OfShow) -> None:
         await metrics_jobs.make_report(run, asked, lake=settings.lake_dir)
 
+    async def make_statement(run: jobs.Run, asked: statements.jobs.OfShow) -> None:
+        await statements.jobs.make(run, asked, lake=settings.lake_dir, box=secrets.box(settings))
+
+    async def publish_log(run: jobs.Run, asked: statements.jobs.OfShop) -> None:
+        await statements.jobs.publish(
+            run,
+            asked,
+            box=secrets.box(settings),
+            directory=settings.statements_dir,
+            allowed=settings.fetchable,
+        )
+
     async def forecast(run: jobs.Run, asked: demand_jobs.OfShow) -> None:
         await demand_jobs.make_forecast(run, asked, lake=settings.lake_dir)
 
@@ -61,6 +73,8 @@ def handlers(settings: Settings) -> Handlers:
         RETAIN: retain,
         metrics_jobs.REPORT: report,
         demand_jobs.FORECAST: forecast,
+        statements.jobs.MAKE: make_statement,
+        statements.jobs.PUBLISH: publish_log,
         supply_jobs.PLAN: supply_jobs.make,
         replays.CUT: cut,
         invoicing.FILES: invoicing.make_files,
@@ -85,4 +99,6 @@ def periodic(
         Periodic("lake.compact", COMPACT_EVERY, ask_to_compact),
         Periodic("retention.round", RETAIN_EVERY, ask_to_retain),
         Periodic("shows.read", READ_SHOWS_EVERY, read_shows_on_air),
+        Periodic("statements.due", statements.jobs.LOOK_EVERY, statements.jobs.ask_for_due),
+        Periodic("statements.publish", statements.jobs.PUBLISH_EVERY, statements.jobs.ask_to_publish),
     ]

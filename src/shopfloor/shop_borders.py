@@ -52,6 +52,7 @@ _NAMED: Final = {
     "subject_id": "orders.orders",
     "supplier_id": "supply.supplier",
     "variant_id": "catalog.variant",
+    "witness_id": "statements.witness",
     "zone_id": "pricing.zone",
 }
 _NAMED_THERE: Final = {

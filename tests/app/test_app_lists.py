@@ -62,6 +62,7 @@ LISTS = {
     "/v1/{shop}/stock/shortages": "SELECT count(*) FROM stock.level WHERE shortfall > 0",
     "/v1/{shop}/suppliers": "SELECT count(*) FROM supply.supplier",
     "/v1/{shop}/quotes": "SELECT count(*) FROM supply.quote",
+    "/v1/{shop}/statements": "SELECT count(*) FROM statements.statement",
     "/v1/{shop}/purchase-orders": "SELECT count(*) FROM supply.purchase_order",
 }
 # By page: what names a row in it, and what the rows are.
@@ -83,6 +84,7 @@ ROWS_OF = {
     "/console/{shop}/returns": (r'/returns/([0-9a-f-]{36})"', "SELECT id FROM returns.return"),
     "/console/{shop}/messages": (r'/messages/([0-9a-f-]{36})"', "SELECT id FROM notifications.notice"),
     "/console/{shop}/payments/disputes": (r'/disputes/([0-9a-f-]{36})"', "SELECT id FROM disputes.dispute"),
+    "/console/{shop}/statements": (r'id="s-(\d+)"', "SELECT number FROM statements.statement"),
     "/console/{shop}/webhooks/{endpoint_id}": (
         r"/deliveries/([0-9a-f-]{36})/again",
         "SELECT id FROM webhooks.delivery",
@@ -172,6 +174,7 @@ ONE_THING = {
     "/console/{shop}/fapiao/{fapiao_id}", "/console/{shop}/fapiao/files/{file_id}", "/console/{shop}/fapiao.csv",
     "/s/{shop}/orders/{order_id}/fapiao", "/s/{shop}/orders/{order_id}/fapiao/{file_id}", "/s/{shop}/fapiao",
     "/s/{shop}/fapiao/{code}",
+    "/console/{shop}/statements/{number}/file",
     "/console/{shop}/returns/{return_id}/label", "/s/{shop}/orders/{order_id}/returns/{return_id}/label",
 }  # fmt: skip
 
@@ -314,6 +317,11 @@ INSERT INTO disputes.dispute (id, shop_id, connection_id, provider, reference, c
                               opened_at, ended_at)
 SELECT gen_random_uuid(), 1, c.id, 'stripe', 'd' || n, '', 900, 'CNY', 'lost', now() - n / 3 * interval '1 minute', now()
   FROM generate_series(1, %(rows)s) n, (SELECT min(id) AS id FROM payments.connection) c;
+INSERT INTO statements.log (shop_id, origin, size) VALUES (1, 'shopfloor/corner/1', %(rows)s);
+INSERT INTO statements.leaf (shop_id, position, kind, body)
+SELECT 1, n - 1, 'statement', '{}' FROM generate_series(1, %(rows)s) n;
+INSERT INTO statements.statement (shop_id, number, show_id, version, position, state, access, made_at)
+SELECT 1, n, 1, n, n - 1, 'final', repeat('x', 43), now() FROM generate_series(1, %(rows)s) n;
 INSERT INTO webhooks.endpoint (shop_id, url, secret, events, disabled_at, disabled_why)
 SELECT 1, 'https://n' || n || '.example', '', '{order.placed}', now(), 'by_hand' FROM generate_series(1, 20) n;
 INSERT INTO webhooks.delivery (id, shop_id, endpoint_id, message, event, body, state, created_at, ended_at)

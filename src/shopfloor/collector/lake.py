@@ -57,12 +57,19 @@ class Lake:
         snapshot: manifest.Snapshot,
         tail: Sequence[tuple[datetime, Event]],
         bad_tail: Sequence[tuple[datetime, Bad]] = (),
+        *,
+        until: datetime | None = None,
     ) -> None:
         self.directory = directory
+        self._until = until
         self.snapshot = snapshot
         self._tail = tuple(tail)
         self.bad_tail = tuple(bad_tail)
         self.as_of = AsOf(now(), snapshot.seals, len(self._tail))
+
+    def until(self, moment: datetime) -> Lake:
+        """The same, without the events that were received later: of them `table` knows nothing."""
+        return Lake(self.directory, self.snapshot, self._tail, self.bad_tail, until=moment)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -87,7 +94,7 @@ class Lake:
         Raises LakeDamaged when a file the manifest names is gone.
         """
         wanted = list(names or columns.SCHEMA.names)
-        condition = _condition(shop_id=shop_id, show_id=show_id, types=types)
+        condition = _condition(shop_id=shop_id, show_id=show_id, types=types, until=self._until)
         paths = [self._location(file) for file in self.snapshot.files(show_id=show_id)]
         parts: list[columns.ArrowTable] = []
         with _told():
@@ -175,7 +182,9 @@ def _first_copies(
     return list(first.values())
 
 
-def _condition(*, shop_id: int | None, show_id: int | None, types: Sequence[str] | None) -> Any:
+def _condition(
+    *, shop_id: int | None, show_id: int | None, types: Sequence[str] | None, until: datetime | None
+) -> Any:
     conditions = [
         pc.field(name) == value
         for name, value in (("shop_id", shop_id), ("show_id", show_id))
@@ -183,6 +192,8 @@ def _condition(*, shop_id: int | None, show_id: int | None, types: Sequence[str]
     ]
     if types is not None:
         conditions.append(pc.field("type").isin(list(types)))
+    if until is not None:
+        conditions.append(pc.field("received_at") <= until)
     if not conditions:
         return None
     whole = conditions[0]

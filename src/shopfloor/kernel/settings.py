@@ -256,6 +256,10 @@ class Settings(BaseSettings):
         return self.data_dir / "certificates"
 
     @property
+    def statements_dir(self) -> Path:
+        return self.data_dir / "statements"
+
+    @property
     def secrets_dir(self) -> Path:
         return self.data_dir / "secrets"
 

@@ -61,6 +61,7 @@ from shopfloor.web.console import (
     shipping,
     shows,
     sign_in,
+    statements,
     stock,
     stock_grid,
     studio,
@@ -92,7 +93,7 @@ def routers() -> list[APIRouter]:
     desks = [
         sign_in, account, overview, networks, shows, studio, report, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections,
         product_import, products, stock_grid, stock, suppliers, media, discounts, terms,
-        taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks,
+        taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip
     return [
         well_known.router,

@@ -22,6 +22,7 @@ EVENTS: Final = (
     "orders.balance_requested", "orders.delivery_delayed", "catalog.product_changed", "catalog.price_changed",
     "stock.stock_changed", "stock.units_arrived", "live.show_started", "live.show_ended",
     "supply.purchase_order_sent", "supply.purchase_order_confirmed", "supply.purchase_order_received",
+    "statements.statement_made", "statements.checkpoint_signed", "statements.key_rotated",
 )  # fmt: skip
 TRIAL: Final = "shopfloor.trial"
 MOST_ENDPOINTS: Final = 20

@@ -50,6 +50,7 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "members": Place("/members", _P.MEMBERS_VIEW, N_("Members"), "people"),
         "studio": Place("/shows/{show_id}/studio", _P.SHOW_VIEW, N_("Studio")),
         "report": Place("/shows/{show_id}/report", _P.REPORT_VIEW, N_("Report")),
+        "statements": Place("/statements", _P.REPORT_VIEW, N_("Signed statements")),
         "plan": Place("/shows/{show_id}/plan", _P.PLAN_VIEW, N_("Plan")),
     }
 )

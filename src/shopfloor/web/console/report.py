@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from babel import numbers
 from starlette.responses import Response
 
-from shopfloor import catalog, chat, live, metrics
+from shopfloor import catalog, chat, live, metrics, statements
 from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -19,6 +19,7 @@ from shopfloor.web.chat_reasons import REASONS
 from shopfloor.web.console.chart import chart
 from shopfloor.web.console.desk import Desk, at_page
 from shopfloor.web.console.making import making
+from shopfloor.web.console.statements import link_to
 from shopfloor.web.languages import N_, Language
 from shopfloor.web.parts import option_words
 from shopfloor.web.templating import money_text
@@ -157,6 +158,7 @@ async def page(desk: Reader, show_id: Id) -> Response:
             state = await metrics.report_state(tx, shop_id=shop_id, show_id=show_id)
         names = None if report is None else await names_of(tx, desk, report)
         hidden = await chat.hidden_for(tx, shop_id=shop_id, show_id=show_id)
+        signed = await statements.of_show(tx, shop_id=shop_id, show_id=show_id)
     now_made = making(desk, state, missing=report is None)
     if report is None:
         if now_made is not None and isinstance(now_made.refusal, metrics.UnknownShow):
@@ -184,6 +186,8 @@ async def page(desk: Reader, show_id: Id) -> Response:
             key=lambda row: (-row.refusals, -row.waitlist_units),
         ),
         currency=report.currency or desk.shop.currency,
+        signed=signed,
+        signed_link=link_to(desk, signed[0]) if signed else None,
         hidden=[(desk.say(REASONS[chat.Reason(reason)]), lines) for reason, lines in hidden.items()],
     )
 

@@ -1,0 +1,336 @@
+"""Check a statement file: with the file alone, without a database and without anybody's word.
+
+Each check says what it proves; what cannot be told from the file stays open, and is never counted as proven.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from shopfloor.kernel import late
+from shopfloor.kernel.records import dataclass
+from shopfloor.statements import canonical, merkle, notes
+from shopfloor.statements.models import FILE, KEY, SIGNED, STATEMENT
+
+if TYPE_CHECKING:
+    from shopfloor import collector
+    from shopfloor.statements import drawing, inputs
+else:
+    collector = late.module("shopfloor.collector")
+    drawing = late.module("shopfloor.statements.drawing")
+    inputs = late.module("shopfloor.statements.inputs")
+
+State = Literal["proven", "open", "failed"]
+MOST_BYTES: Final = 64 << 20
+_FACTS: Final = ("currency", "state", "figures", "tables", "checks")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`open`: neither proven nor disproven by what is here."""
+
+    state: State
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`statement` None: the file could not be read as one."""
+
+    statement: dict[str, Any] | None
+    checks: tuple[Check, ...]
+
+    @property
+    def holds(self) -> bool:
+        return self.statement is not None and all(check.state != "failed" for check in self.checks)
+
+    @property
+    def is_witnessed(self) -> bool:
+        return any(check.state == "proven" and check.words.startswith("Witnessed") for check in self.checks)
+
+
+class _Fails(Exception):
+    """In words."""
+
+
+def verify(
+    data: bytes, *, key: str | None = None, witnesses: Sequence[str] = (), lake: Path | None = None
+) -> Verdict:
+    """`key`: what the reader knows to be a key of the shop, by another way than this file; `witnesses`: keys of
+    witnesses known the same way.  Raises BadNote where these are no keys.
+    """
+    known = None if key is None else notes.PublicKey.read(key)
+    trusted = [notes.PublicKey.read(each) for each in witnesses]
+    checks: list[Check] = []
+    try:
+        file = _read(data)
+    except _Fails as problem:
+        return Verdict(None, (Check("failed", str(problem)),))
+    statement = file["statement"]
+
+    def run(look: Callable[[], Check]) -> None:
+        try:
+            checks.append(look())
+        except (_Fails, notes.BadNote, notes.BadSignature, merkle.ProofFails) as problem:
+            checks.append(Check("failed", str(problem) or "A proof does not lead where it says."))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
+            checks.append(Check("failed", f"Something in the file is not as it should be: {problem!r}."))
+
+    run(lambda: _signature(file))
+    run(lambda: _trust(file, known))
+    run(lambda: _logged(file))
+    run(lambda: _witnessed(file, trusted))
+    if lake is not None:
+        run(lambda: _files(statement, lake))
+        run(lambda: _events(statement, lake))
+        run(lambda: _figures(statement, lake))
+    else:
+        checks.append(Check("open", "Events: not compared; give the files of the lake with --lake DIR."))
+    run(lambda: _integrity(statement))
+    return Verdict(statement, tuple(checks))
+
+
+def _read(data: bytes) -> dict[str, Any]:
+    try:
+        file = canonical.decode(data)
+    except ValueError as problem:
+        raise _Fails(f"This is no statement file, or it was changed: {problem}") from problem
+    names = {"type", "statement", "signature", "position", "inclusion", "checkpoint", "witnesses", "keys"}
+    if not isinstance(file, dict) or set(file) != names or file["type"] != FILE:
+        raise _Fails("This is no statement file of this version.")
+    if not isinstance(file["statement"], dict) or file["statement"].get("type") != STATEMENT:
+        raise _Fails("This is no statement of this version.")
+    return file
+
+
+def _chain(file: dict[str, Any]) -> list[tuple[notes.PublicKey, notes.PublicKey | None, bool]]:
+    """The shop's keys, each with the one before it and whether that one vouches for it."""
+    found: list[tuple[notes.PublicKey, notes.PublicKey | None, bool]] = []
+    origin = file["statement"]["log"]
+    for number, each in enumerate(file["keys"], 1):
+        document = each["document"]
+        key = notes.PublicKey.read(document["key"])
+        previous = None if document["previous"] is None else notes.PublicKey.read(document["previous"])
+        if (
+            document["type"] != KEY
+            or document["number"] != number
+            or document["log"] != origin
+            or key.name != origin
+            or key.algorithm != notes.LOG
+            or previous != (found[-1][0] if found else None)
+        ):
+            raise _Fails("The keys in the file do not follow from one another.")
+        message = SIGNED[KEY] + canonical.encode(document)
+        key.verify(notes.unb64(each["signature"], 64), message)
+        vouched = each["previous_signature"] is not None
+        if vouched:
+            if previous is None:
+                raise _Fails("The first key is signed by none before it.")
+            previous.verify(notes.unb64(each["previous_signature"], 64), message)
+        found.append((key, previous, vouched))
+    if not found:
+        raise _Fails("The file has no key of the shop.")
+    return found
+
+
+def _signing_key(file: dict[str, Any]) -> notes.PublicKey:
+    named = file["statement"]["shop"]["key"]
+    for key, _, _ in _chain(file):
+        if key.id.hex() == named:
+            return key
+    raise _Fails("The key that the statement names is not in the file.")
+
+
+def _signature(file: dict[str, Any]) -> Check:
+    statement = file["statement"]
+    key = _signing_key(file)
+    key.verify(notes.unb64(file["signature"], 64), SIGNED[STATEMENT] + canonical.encode(statement))
+    shop = statement["shop"]["name"]
+    return Check(
+        "proven",
+        f"Signed: no byte of this statement of “{shop}” was changed since key {key.id.hex()} signed it.",
+    )
+
+
+def _trust(file: dict[str, Any], known: notes.PublicKey | None) -> Check:
+    signing = _signing_key(file)
+    chain = _chain(file)
+    if known is None:
+        return Check(
+            "open",
+            f"Whose key: the file itself says that {signing.id.hex()} is the shop's. Ask the shop by another way, "
+            f"and give it with --key: {signing}",
+        )
+    keys = [key for key, _, _ in chain]
+    if known not in keys:
+        raise _Fails(
+            "The key you gave is none of this log: another log, or another key, signed this statement."
+        )
+    begin, end = keys.index(known), keys.index(signing)
+    # A later key names the one before it over its own signature; an earlier one must have signed the later.
+    if all(vouched for _, _, vouched in chain[begin + 1 : end + 1]):
+        return Check("proven", f"Whose key: yours vouches for {signing.id.hex()}, which signed.")
+    raise _Fails(
+        "A key after yours was not signed by the one before it: nothing leads from your key to this statement."
+    )
+
+
+def _logged(file: dict[str, Any]) -> Check:
+    leaf = merkle.leaf_hash(canonical.encode({"document": file["statement"], "signature": file["signature"]}))
+    proof = [notes.unb64(each, 32) for each in file["inclusion"]]
+    if file["checkpoint"] is None:
+        raise _Fails(
+            "Not in the log yet: no checkpoint has been signed. Download the file again in a minute."
+        )
+    note, checkpoint = _checkpoint(file)
+    merkle.check_inclusion(leaf, file["position"], checkpoint.size, proof, checkpoint.root)
+    keys = [key for key, _, _ in _chain(file)]
+    signed = 0
+    for key in keys:
+        if note.by(key) is not None:
+            notes.check_log_signature(note, key)
+            signed += 1
+    if not signed:
+        raise notes.BadSignature("No key of the shop signed the checkpoint.")
+    others = {each.key_id for each in note.signatures} - {key.id for key in keys}
+    if others - {notes.PublicKey.read(each).id for each in file["witnesses"]}:
+        raise _Fails("The checkpoint has a signature of a key that is not in the file.")
+    return Check(
+        "proven",
+        f"Logged: it is entry {file['position']} of the shop's log, under the checkpoint of {checkpoint.size} entries. "
+        "It can't be taken out or replaced without breaking that checkpoint.",
+    )
+
+
+def _checkpoint(file: dict[str, Any]) -> tuple[notes.Note, notes.Checkpoint]:
+    note = notes.read_note(file["checkpoint"])
+    checkpoint = notes.read_checkpoint(note)
+    if checkpoint.origin != file["statement"]["log"]:
+        raise _Fails("The checkpoint is that of another log.")
+    return note, checkpoint
+
+
+def _witnessed(file: dict[str, Any], trusted: Sequence[notes.PublicKey]) -> Check:
+    cosigned: list[tuple[notes.PublicKey, int]] = []
+    own = {key.raw for key, _, _ in _chain(file)}
+    if file["checkpoint"] is not None:
+        note, _ = _checkpoint(file)
+        for each in file["witnesses"]:
+            witness = notes.PublicKey.read(each)
+            found = note.by(witness)
+            if found is None:
+                raise _Fails("A witness is named whose signature is not there.")
+            time = notes.check_cosignature(found, note.body, witness)
+            if witness.raw in own:
+                raise _Fails("The shop is no witness of itself.")
+            cosigned.append((witness, time))
+    if trusted:
+        cosigned = [(witness, time) for witness, time in cosigned if witness in trusted]
+        if not cosigned:
+            raise _Fails("None of the witnesses you gave has signed this checkpoint.")
+    if not cosigned:
+        return Check(
+            "open",
+            "Not witnessed: nobody but the shop has signed this checkpoint. The shop could show others another log.",
+        )
+    named = "; ".join(f"{witness.name} at {_moment(time)}" for witness, time in cosigned)
+    if trusted:
+        return Check("proven", f"Witnessed: {named} saw this log, and nothing that contradicts it.")
+    return Check(
+        "proven",
+        f"Witnessed by {named}. Whether that is somebody independent the file can't prove: compare "
+        + ", ".join(str(witness) for witness, _ in cosigned),
+    )
+
+
+def _moment(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):
+        return f"second {seconds}"
+
+
+def _view(statement: dict[str, Any], lake: Path) -> collector.Lake:
+    if not (lake / "manifest").is_dir() and not (lake / "manifest.jsonl").is_file():
+        raise _Fails(f"{lake} is no lake: it has no manifest.")
+    try:
+        return collector.lake.open(lake).until(_as_of(statement))
+    except Exception as problem:  # whatever a damaged file makes its readers say
+        raise _Fails(f"The lake can't be read: {problem}") from problem
+
+
+def _as_of(statement: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(statement["as_of"])
+
+
+def _files(statement: dict[str, Any], lake: Path) -> Check:
+    view = _view(statement, lake)
+    now = [
+        {"path": file.path, "sha256": file.sha256}
+        for file in view.snapshot.files(show_id=statement["show"]["id"])
+    ]
+    changed, _ = inputs.changed_files(lake, now)
+    before, gone = inputs.changed_files(lake, statement["inputs"]["files"])
+    wrong = sorted({*changed, *before})
+    if wrong:
+        raise _Fails(
+            f"Files of the lake were changed: {', '.join(wrong[:5])}{' …' if len(wrong) > 5 else ''}"
+        )
+    merged = f"; {gone} were merged or moved since" if gone else ""
+    return Check("proven", f"Files: all that are named here have the bytes they had{merged}.")
+
+
+def _events(statement: dict[str, Any], lake: Path) -> Check:
+    signed = statement["inputs"]
+    ids = {"shop_id": statement["shop"]["id"], "show_id": statement["show"]["id"]}
+    try:
+        rows = inputs.events_of(_view(statement, lake), **ids)
+        found = inputs.digests(rows)
+    except _Fails:
+        raise
+    except Exception as problem:  # whatever a damaged file makes its readers say
+        raise _Fails(f"The events can't be read: {problem}") from problem
+    if rows.num_rows != signed["events"]:
+        raise _Fails(f"Events: the statement counted {signed['events']:,}, the lake has {rows.num_rows:,}.")
+    different = sorted(
+        name for name in {*found, *signed["columns"]} if found.get(name) != signed["columns"].get(name)
+    )
+    if different:
+        raise _Fails(f"Events: changed since, in {', '.join(different)}.")
+    return Check("proven", f"Events: the {rows.num_rows:,} that were counted are in this lake, unchanged.")
+
+
+def _figures(statement: dict[str, Any], lake: Path) -> Check:
+    try:
+        again = drawing.drawn(
+            _view(statement, lake),
+            shop_id=statement["shop"]["id"],
+            show_id=statement["show"]["id"],
+            as_of=_as_of(statement),
+        ).content
+    except _Fails:
+        raise
+    except Exception as problem:  # whatever a damaged file makes its readers say
+        raise _Fails(f"The figures can't be computed again: {problem}") from problem
+    versions = {name: each["version"] for name, each in statement["figures"].items()}
+    if versions != {name: each["version"] for name, each in again["figures"].items()}:
+        return Check(
+            "open", "Figures: this release defines some of them otherwise, so they were not computed again."
+        )
+    different = [
+        name for name in _FACTS if canonical.encode(again[name]) != canonical.encode(statement[name])
+    ]
+    if different:
+        raise _Fails(f"Figures: computed again from this lake they differ, in {', '.join(different)}.")
+    return Check("proven", "Figures: computed again from this lake, all are what the statement says.")
+
+
+def _integrity(statement: dict[str, Any]) -> Check:
+    if not statement["integrity"]["assessed"]:
+        return Check("open", "Genuine: not assessed. Nothing here says that viewers and buyers were real.")
+    return Check(
+        "open",
+        "Genuine: assessed by the shop's own policy "
+        f"“{statement['integrity']['policy']}”. That is its opinion, signed; it is no proof that buyers were real.",
+    )

@@ -1,0 +1,64 @@
+"""`shopfloor verify FILE`: what a statement file proves, and what it does not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from shopfloor.statements import verifying
+from shopfloor.statements.notes import BadNote
+
+_MARKS = {"proven": "✓", "open": "·", "failed": "✗"}
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--key", metavar="KEY", help="The shop's public key, as you know it by another way than this file."
+)
+@click.option(
+    "--witness", "witnesses", multiple=True, metavar="KEY",
+    help="The public key of a witness you trust; may be repeated. One of them must have signed.",
+)  # fmt: skip
+@click.option(
+    "--lake", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The lake's directory: events and figures are computed again and compared.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+def command(
+    file: Path, *, key: str | None, witnesses: tuple[str, ...], lake: Path | None, as_json: bool
+) -> None:
+    """Check a statement file offline: ✓ proven, · not proven either way, ✗ wrong.  Exit status 1 if anything is wrong."""
+    if file.stat().st_size > verifying.MOST_BYTES:
+        raise click.ClickException("This file is too large for a statement.")
+    try:
+        found = verifying.verify(file.read_bytes(), key=key, witnesses=witnesses, lake=lake)
+    except BadNote as problem:
+        raise click.ClickException(
+            f"--key and --witness take a key as name+id+Base64. {problem}"
+        ) from problem
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "holds": found.holds,
+                    "witnessed": found.is_witnessed,
+                    "checks": [{"state": each.state, "words": each.words} for each in found.checks],
+                },
+                ensure_ascii=False,
+            )
+        )
+        sys.exit(0 if found.holds else 1)
+    if found.statement is not None and found.holds:
+        show = found.statement["show"]
+        click.echo(
+            f"Statement {found.statement['number']}, version {found.statement['version']}: show {show['id']} "
+            f"“{show['title']}”, as of {found.statement['as_of']}, {found.statement['state']}"
+        )
+    for check in found.checks:
+        click.echo(f"{_MARKS[check.state]} {check.words}")
+    click.echo("Nothing wrong was found." if found.holds else "This statement does NOT verify.")
+    sys.exit(0 if found.holds else 1)

@@ -265,6 +265,12 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
+        "Statements of shows, their log, its keys and checkpoints, witnesses and what they signed",
+        ("statements",),
+        "A log that loses an entry proves nothing. It names no person.",
+        Ends.NEVER,
+    ),
+    Class(
         "Catalogue, prices, tax, shipping, rules for returns, discounts and claimed coupons, waitlists, forecasts, plans, suppliers, people and roles, words of messages",
         (
             "catalog",

@@ -35,7 +35,7 @@ OPEN = {
     ("GET", "/s/{shop}/account"), ("GET", "/s/{shop}/account/sign-in"), ("POST", "/s/{shop}/account/sign-in"),
     ("GET", "/s/{shop}/account/code"), ("POST", "/s/{shop}/account/code"), ("GET", "/s/{shop}/account/code/{code}"),
     ("POST", "/s/{shop}/account/sign-out"),
-    ("GET", "/v1/{shop}/statements"), ("GET", "/v1/{shop}/statements/{number}"), ("GET", "/v1/{shop}/log/checkpoint"),
+    ("GET", "/s/{shop}/verify"), ("GET", "/s/{shop}/verify.html"), ("GET", "/v1/{shop}/statements"), ("GET", "/v1/{shop}/statements/{number}"), ("GET", "/v1/{shop}/log/checkpoint"),
     ("GET", "/v1/{shop}/log/inclusion"), ("GET", "/v1/{shop}/log/consistency"), ("GET", "/v1/{shop}/log/keys"),
     ("GET", "/v1/{shop}/witness/key"), ("POST", "/v1/{shop}/witness/add-checkpoint"),
     ("GET", "/s/{shop}/fapiao"), ("GET", "/push-worker.js"), ("GET", "/s/{shop}/push"), ("POST", "/s/{shop}/push"), ("POST", "/s/{shop}/push/remove"),

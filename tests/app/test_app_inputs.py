@@ -36,6 +36,12 @@ NOT_YET = {
     "/v1/{shop}/shows/{show_id}/report/progress": "jobs.not_asked",
     "/v1/{shop}/shows/{show_id}/report": "metrics.unknown_show",
     "/v1/{shop}/shows/{show_id}/report.csv": "metrics.unknown_show",
+    "/v1/{shop}/log/checkpoint": "statements.no_log",
+    "/v1/{shop}/log/keys": "statements.no_log",
+    # Without the link, and without saying which proof is wanted.
+    "/v1/{shop}/statements/{number}": "statements.unknown",
+    "/v1/{shop}/log/consistency": "invalid",
+    "/v1/{shop}/log/inclusion": "invalid",
 }
 UUIDS = (
     "hold_id", "waiting_id", "line_id", "fact_id", "order_id", "refund_id", "difference_id", "dispute_id", "request_id", "sheet_id", "parcel_id",

@@ -174,7 +174,7 @@ ONE_THING = {
     "/console/{shop}/fapiao/{fapiao_id}", "/console/{shop}/fapiao/files/{file_id}", "/console/{shop}/fapiao.csv",
     "/s/{shop}/orders/{order_id}/fapiao", "/s/{shop}/orders/{order_id}/fapiao/{file_id}", "/s/{shop}/fapiao",
     "/s/{shop}/fapiao/{code}",
-    "/console/{shop}/statements/{number}/file",
+    "/console/{shop}/statements/{number}/file", "/s/{shop}/verify", "/s/{shop}/verify.html",
     "/console/{shop}/returns/{return_id}/label", "/s/{shop}/orders/{order_id}/returns/{return_id}/label",
 }  # fmt: skip
 

@@ -100,7 +100,7 @@ def test_a_role_is_shown_what_it_may_open_and_nothing_else(
         for name, value in ids.items():
             address = address.replace(f"{{{name}}}", value)
         known = "{" not in address
-        address = address.replace("{endpoint_id}", "404")
+        address = address.replace("{endpoint_id}", "404").replace("{number}", "404")
         address = re.sub(r"\{\w+\}", "00000000-0000-4000-8000-000000000000", address)
         status = people[role].get(address).status_code
         assert (status == 403) == (permission not in may), f"{role} {address} {status}"

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted(SOURCE.rglob("*.py"))
 COMPOSITION = {
     "app", "telemetry", "wiring", "worker", "audit", "access", "retention", "backup", "backup_commands", "cli", "demo", "job_commands", "job_handlers",
-    "lake_commands", "message_commands", "loadtest", "__main__",
+    "lake_commands", "message_commands", "statement_commands", "verify_commands", "loadtest", "__main__",
 }  # fmt: skip
 # An edge may use the edges of modules below: `accounts.api` is who-may of every route.
 EDGES = {"api", "endpoint", "gateway", "socket"}

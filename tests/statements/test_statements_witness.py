@@ -256,6 +256,7 @@ async def test_everybody_follows_the_log_and_only_the_link_opens_a_statement(nod
     stage = node.stage
     client = node.client
     assert (await client.get("/v1/dusk/log/checkpoint")).json()["code"] == "statements.no_log"
+    assert (await client.get("/v1/dusk/statements")).json() == []
     await stage.draw_up()
     await stage.sign()
     async with stage.db.transaction() as tx:

@@ -29,8 +29,11 @@ from shopfloor.demo.regular import Mailbox, Regular, opened_mailbox
 from shopfloor.kernel.postgres import CannotRun, cannot_enter, server_user
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
+from shopfloor.statements import verifying
 
 FPS: Final = 15
+# Seconds from the end of the demo until the statement of its first show must be there; it mostly is by then.
+STATEMENT_PATIENCE: Final = 120.0
 FIRST_SHOW: Final = (
     ("rib-beanie", 11), ("honey-pomelo", 10), ("wide-trousers", 12), ("linen-overshirt", 30), ("tea-bowl", 12),
     ("crisp-persimmon", 10), ("side-handle-teapot", 10), ("kabocha", 9), ("mountain-honey", 9), ("bottle-vase", 10),
@@ -171,6 +174,8 @@ async def _run(
             await before_they_leave(stage, first)
             await parcels_there_and_back(stage, first)
             promised = await from_demand_to_supply(stage, first)
+            # While the second show runs, somebody looks at what was signed of the first.
+            verified = asyncio.create_task(verified_statement(stage, first))
             if promised:
                 await stage.merchant.let_pay(at_end=True)
                 second = await play(
@@ -188,6 +193,7 @@ async def _run(
         shipped = await stage.merchant.ship_all(first.id)
         stage.say(f"{shipped} orders of the first show were shipped")
         await settle(stage)
+        stage.say(await verified)
         stage.console.rule("open to be clicked through")
         tell_where(stage, first)
         if not once:
@@ -476,6 +482,34 @@ async def say_report(stage: Stage, show: Show) -> dict[str, Any]:
     stage.console.print(table)
     stage.say(f"report: {stage.address}/console/{stage.merchant.slug}/shows/{show.id}/report")
     return report
+
+
+async def verified_statement(stage: Stage, show: Show) -> str:
+    """What the shop signed of the show, checked as an outsider would, with the files of the lake beside it: in a line.
+
+    Raises Trouble where it does not verify.
+    """
+    async with asyncio.timeout(STATEMENT_PATIENCE):
+        while True:
+            reply = await stage.merchant.http.get(f"/v1/{stage.merchant.slug}/statements")
+            listed = [each for each in reply.json() if each["show_id"] == show.id] if reply.is_success else []
+            if listed and listed[0]["checkpoint"]:
+                break
+            await asyncio.sleep(0.5)
+    number = listed[0]["number"]
+    file = await stage.merchant.http.get(f"/console/{stage.merchant.slug}/statements/{number}/file")
+    keys = (await stage.merchant.shop("GET", "/log/keys"))["keys"]
+    found = await asyncio.to_thread(
+        verifying.verify, file.content, key=keys[0]["document"]["key"], lake=stage.place / "lake"
+    )
+    if not found.holds:
+        wrong = "; ".join(check.words for check in found.checks if check.state == "failed")
+        raise Trouble(f"Statement {number} of show {show.id} does not verify: {wrong}")
+    proven = ", ".join(
+        check.words.partition(":")[0].lower() for check in found.checks if check.state == "proven"
+    )
+    by = "" if found.is_witnessed else "not "
+    return f"statement {number} of show {show.id} verified ({proven}); {by}witnessed"
 
 
 def _shown(figure: dict[str, Any]) -> str:

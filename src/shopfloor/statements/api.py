@@ -72,14 +72,18 @@ class ProofOut(BaseModel):
 
 async def _log(tx: Tx, request: Request, shop: str) -> Log:
     """The log of the shop.  Raises UnknownShop, NoLog, TooManyQuestions."""
+    return await log.log_of(tx, shop_id=await _shop(tx, request, shop))
+
+
+async def _shop(tx: Tx, request: Request, slug: str) -> int:
+    """The shop's id.  Raises UnknownShop, TooManyQuestions."""
     wait = _ASKED.wait(client_address(request), monotonic())
     if wait:
         raise TooManyQuestions(again_in=int(wait) + 1)
-    found = await accounts.shop_by_slug(tx, shop)
-    return await log.log_of(tx, shop_id=found.id)
+    return (await accounts.shop_by_slug(tx, slug)).id
 
 
-@router.get("/statements", responses=refusals(UnknownShop, NoLog, TooManyQuestions))
+@router.get("/statements", responses=refusals(UnknownShop, TooManyQuestions))
 @public
 async def listing(
     request: Request,
@@ -92,9 +96,9 @@ async def listing(
 ) -> list[ListedOut]:
     """Newest first.  The header `Link` leads to the next page, which starts `after` a number."""
     async with db.transaction() as tx:
-        found = await _log(tx, request, shop)
+        shop_id = await _shop(tx, request, shop)
         rows = await paging.page(
-            partial(queries.statements, tx, shop_id=found.shop_id),
+            partial(queries.statements, tx, shop_id=shop_id),
             after=after,
             before=before,
             limit=limit,
@@ -106,9 +110,7 @@ async def listing(
     ]
 
 
-@router.get(
-    "/statements/{number}", responses=refusals(UnknownShop, NoLog, UnknownStatement, TooManyQuestions)
-)
+@router.get("/statements/{number}", responses=refusals(UnknownShop, UnknownStatement, TooManyQuestions))
 @public
 async def one(
     request: Request,
@@ -119,9 +121,9 @@ async def one(
 ) -> Response:
     """The statement file: statement, signature, inclusion proof, checkpoint, cosignatures, keys."""
     async with db.transaction() as tx:
-        found = await _log(tx, request, shop)
-        listed = await service.shared(tx, shop_id=found.shop_id, number=number, access=access)
-        data = await service.file_of(tx, listed, shop_id=found.shop_id)
+        shop_id = await _shop(tx, request, shop)
+        listed = await service.shared(tx, shop_id=shop_id, number=number, access=access)
+        data = await service.file_of(tx, listed, shop_id=shop_id)
     return as_file(data, shop, number)
 
 

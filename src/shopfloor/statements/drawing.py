@@ -54,7 +54,7 @@ def figures_of(report: metrics.ShowReport) -> dict[str, Any]:
                 "denominator": whole(figure.denominator),
                 "state": figure.state,
                 "basis": figure.basis,
-                "definition": known[figure.id].en,
+                "definition": {"en": known[figure.id].en, "zh": known[figure.id].zh},
             }
             for figure in report.figures.values()
         },

@@ -32,6 +32,7 @@ from shopfloor.web import (
     sms,
     supplier,
     unsubscribe,
+    verify,
     waitlist_pages,
     well_known,
 )
@@ -102,6 +103,7 @@ def routers() -> list[APIRouter]:
         shop.router,
         browse.router,
         shop_texts.router,
+        verify.router,
         room.router,
         overlay.router,
         replays.router,

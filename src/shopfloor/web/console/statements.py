@@ -16,7 +16,6 @@ from shopfloor.kernel.http import public_link
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.services import services_of
-from shopfloor.statements import witnessing
 from shopfloor.statements.api import as_file
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
@@ -71,9 +70,9 @@ async def _list(
             for show_id in {each.show_id for each in page.items}
         }
         keys = await statements.log.public_keys(tx, shop_id=shop_id)
-        asked = await witnessing.witnesses(tx, shop_id=shop_id)
-        watched = await witnessing.watched(tx, shop_id=shop_id)
-        own = await witnessing.own_key(tx, box=_box(desk), shop_id=shop_id)
+        asked = await statements.witnessing.witnesses(tx, shop_id=shop_id)
+        watched = await statements.witnessing.watched(tx, shop_id=shop_id)
+        own = await statements.witnessing.own_key(tx, box=_box(desk), shop_id=shop_id)
     errors: dict[str, str] = {}
     if refusal is not None:
         errors[str(refusal.facts.get("field", ""))] = message_of(refusal, desk.language)
@@ -139,7 +138,7 @@ async def rotate(desk: Owner) -> Response:
 async def add_witness(desk: Owner, key: Key = "", url: Address = "") -> Response:
     try:
         async with desk.work() as tx:
-            await witnessing.add_witness(
+            await statements.witnessing.add_witness(
                 tx,
                 shop_id=desk.shop.id,
                 key=key,
@@ -155,7 +154,7 @@ async def add_witness(desk: Owner, key: Key = "", url: Address = "") -> Response
 @router.post("/statements/witnesses/{witness_id:id}/remove")
 async def remove_witness(desk: Owner, witness_id: Id) -> Response:
     async with desk.work() as tx:
-        await witnessing.remove_witness(tx, shop_id=desk.shop.id, witness_id=witness_id)
+        await statements.witnessing.remove_witness(tx, shop_id=desk.shop.id, witness_id=witness_id)
     return desk.back("/statements#witnesses", desk.say(N_("Witness removed. What it signed stays.")))
 
 
@@ -163,7 +162,7 @@ async def remove_witness(desk: Owner, witness_id: Id) -> Response:
 async def watch(desk: Owner, keys: Keys = "") -> Response:
     try:
         async with desk.work() as tx:
-            await witnessing.watch(tx, shop_id=desk.shop.id, keys=keys.splitlines())
+            await statements.witnessing.watch(tx, shop_id=desk.shop.id, keys=keys.splitlines())
     except Refusal as refusal:
         return await _list(desk, typed={"keys": keys}, refusal=refusal)
     return desk.back("/statements#watched", desk.say(N_("This shop is a witness of that log now.")))
@@ -172,5 +171,5 @@ async def watch(desk: Owner, keys: Keys = "") -> Response:
 @router.post("/statements/watched/{watched_id:id}/remove")
 async def unwatch(desk: Owner, watched_id: Id) -> Response:
     async with desk.work() as tx:
-        await witnessing.unwatch(tx, shop_id=desk.shop.id, watched_id=watched_id)
+        await statements.witnessing.unwatch(tx, shop_id=desk.shop.id, watched_id=watched_id)
     return desk.back("/statements#watched", desk.say(N_("This shop no longer watches that log.")))

@@ -9,10 +9,11 @@ from uuid import uuid4
 import segno
 from tests.web.conftest import Stage
 
-from shopfloor import catalog, live, run_of_show, shoppers, stock
+from shopfloor import catalog, inventory, live, run_of_show, shoppers, stock
 from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
+from shopfloor.web.shared_pages import SharedPages
 from shopfloor.web.static import asset
 
 
@@ -238,3 +239,41 @@ async def test_nobody_waits_before_the_cookie_came_back(stage: Stage) -> None:
     assert (joined.status_code, joined.headers["location"]) == (303, "/s/harbour/waitlist")
     async with stage.db.transaction() as tx:
         assert await tx.value("SELECT count(*) FROM purchases.waiting") == 1
+
+
+async def test_what_is_left_in_a_show_only_is_said_to_be_there_and_is_not_sold_out(stage: Stage) -> None:
+    shop_id = stage.shop.id
+    async with stage.db.transaction() as tx:
+        cup = await catalog.create_product(
+            tx, shop_id=shop_id, title="Cup", status=catalog.Status.ACTIVE, kind=catalog.Kind.PIECE
+        )
+        one = await catalog.add_variant(
+            tx, shop_id=shop_id, product_id=cup.id, variant=catalog.NewVariant(price_minor=900)
+        )
+    product = f"/s/harbour/p/{cup.id}"
+    gone = [(await stage.client.get(path)).text for path in ("/s/harbour", product)]
+    assert ["Sold out" in page for page in gone] == [True, True]
+
+    async with stage.db.transaction() as tx:
+        [place, *_] = await inventory.locations(tx, shop_id=shop_id)
+        await inventory.receive(tx, shop_id=shop_id, location_id=place.id, variant_id=one.id, quantity=2)
+        show = await live.plan_show(tx, shop_id=shop_id, title="Cups", titles={"zh_CN": "杯子"})
+        await run_of_show.add_offer(
+            tx,
+            shop_id=shop_id,
+            show_id=show.id,
+            product_id=cup.id,
+            lines=[run_of_show.OfferLine(one.id, 800, 2)],
+        )
+        await run_of_show.start_show(tx, shop_id=shop_id, show_id=show.id)
+    services_in(stage.app).part(SharedPages).forget(shop_id)
+    room = f'href="/s/harbour/live/{show.id}"'
+    await stage.client.post("/s/harbour/cart", data={"variant_id": one.id, "quantity": 1, "price_minor": 900})
+    for path in ("/s/harbour", product, "/s/harbour/search?q=cup", "/s/harbour/cart"):
+        page = (await stage.client.get(path)).text
+        assert f"{room}>In the live show</a>" in page, path
+        assert ("Sold out" in page, "Join the waitlist" in page) == (False, False), path
+    assert "Go to “Cups”" in (await stage.client.get(product)).text
+    chinese = await stage.client.get(product, headers={"accept-language": "zh"})
+    assert f"{room}>直播间有货</a>" in chinese.text
+    assert "前往“杯子”" in chinese.text

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 from fastapi import Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, catalog, customers, purchases, stock
+from shopfloor import accounts, catalog, customers, live, purchases, stock
 from shopfloor.accounts import Shop
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -23,6 +23,7 @@ from shopfloor.kernel.values import MAX_MINOR, Money, new_id, now
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web.customers import token_of
 from shopfloor.web.forms import Tick
+from shopfloor.web.in_shows import in_shows
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.parts import option_words, texts_now
 from shopfloor.web.templating import flash, render
@@ -61,6 +62,8 @@ class CartLine:
     seen: Money | None
     left: stock.Availability
     wanted: int
+    show: live.Show | None = None
+    """Where none is left but in a show: that show."""
 
     @property
     def is_gone(self) -> bool:
@@ -179,6 +182,7 @@ async def lines_of(tx: Tx, shop: Shop, wishes: Sequence[Wish], language: Languag
         tx, shop_id=shop.id, ids=sorted({each.product_id for each in variants.values()})
     )
     left = await stock.available(tx, shop_id=shop.id, variant_ids=list(variants))
+    shown_in = await in_shows(tx, shop, [each for each in variants if not left[each].total])
     texts = texts_now(products.values(), language)
     lines: list[CartLine] = []
     for wish in wishes:
@@ -201,6 +205,7 @@ async def lines_of(tx: Tx, shop: Shop, wishes: Sequence[Wish], language: Languag
                 else Money(wish.price_minor, variant.currency),
                 left=free,
                 wanted=wish.quantity,
+                show=shown_in.get(variant.id),
             )
         )
     return lines

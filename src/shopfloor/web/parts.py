@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, Protocol
 
-from shopfloor import catalog
+from shopfloor import catalog, live
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money
 from shopfloor.stock import Availability
@@ -43,6 +43,8 @@ class Choice:
     contents: Sequence[Content] = ()
     options: Sequence[str] = ()
     """Its value of each option in the reader's language, where choices are laid out by them."""
+    show: live.Show | None = None
+    """Where none is left but in a show: that show."""
 
     @property
     def pieces(self) -> int:
@@ -104,7 +106,12 @@ class PriceGroup:
 
     @property
     def gone(self) -> list[Choice]:
-        return [choice for choice in self.choices if not choice.left.total]
+        return [choice for choice in self.choices if not choice.left.total and choice.show is None]
+
+    @property
+    def in_shows(self) -> list[Choice]:
+        """What can be bought in a show only."""
+        return [choice for choice in self.choices if not choice.left.total and choice.show is not None]
 
 
 def grouped(choices: Iterable[Choice]) -> list[PriceGroup]:

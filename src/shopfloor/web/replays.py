@@ -19,6 +19,7 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_QUANTITY, Money, now, video_ms, whole_number
+from shopfloor.web.in_shows import in_shows
 from shopfloor.web.languages import N_, Language
 from shopfloor.web.parts import seller_facts
 from shopfloor.web.shared_pages import Frame, Reader, ShopFacts, Slot, Sources
@@ -89,6 +90,8 @@ class Goods:
     price: Money | None
     has_more_prices: bool
     left: stock.Availability
+    show: live.Show | None = None
+    """Where none is left but in a show: that show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,7 @@ async def goods_of(
     open_pools = await stock.available(
         tx, shop_id=shop.id, variant_ids=[each.id for group in variants.values() for each in group]
     )
+    shown_in = await in_shows(tx, shop, [each for each, left in open_pools.items() if not left.total])
     found: dict[int, Goods] = {}
     for offer in offers:
         product = products[offer.product_id]
@@ -175,6 +179,7 @@ async def goods_of(
             Money(prices[0], shop.currency) if prices else None,
             len(set(prices)) > 1,
             sum((open_pools.get(each.id, stock.Availability()) for each in on_sale), stock.Availability()),
+            next((shown_in[each.id] for each in on_sale if each.id in shown_in), None),
         )
     return found
 

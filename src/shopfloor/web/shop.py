@@ -21,6 +21,7 @@ from shopfloor.kernel.values import Money
 from shopfloor.rooms import RoomState, room_state
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web import languages
+from shopfloor.web.in_shows import in_shows
 from shopfloor.web.languages import Language
 from shopfloor.web.parts import EXCEPTED, Choice, Content, grouped, option_words, seller_facts
 from shopfloor.web.replays import shot
@@ -46,6 +47,8 @@ class Tile:
     price: Money | None
     has_more_prices: bool
     left: stock.Availability
+    show: live.Show | None = None
+    """Where none is left but in a show: that show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         variants = [variant for variant in every if not variant.is_archived]
         ids = [variant.id for variant in variants]
         left = await lefts(tx, found, ids)
+        shown_in = await in_shows(tx, found, [each for each in ids if not left[each].total])
         contents = await contents_of(tx, found, ids, language)
         reference = await _reference(tx, found, variants)
         pictures = await catalog.pictures(tx, shop_id=found.id, product_ids=[product.id])
@@ -189,6 +193,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
             left[variant.id],
             contents.get(variant.id, ()),
             [words.get(option, option) for option in variant.options],
+            shown_in.get(variant.id),
         )
         for variant in variants
     ]
@@ -208,6 +213,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         groups=grouped(choices),
         wish_id=Slot.WISH_ID.mark,
         left=sum((choice.left for choice in choices), stock.Availability()),
+        in_show=next((choice.show for choice in choices if choice.show), None),
         reference=reference,
         policy=facts.terms,
         shipping_at_checkout=facts.shipping_at_checkout,
@@ -279,6 +285,12 @@ async def tiles(tx: Tx, shop: Shop, products: Sequence[catalog.Product]) -> list
         if not variant.is_archived:
             variants[variant.product_id].append(variant)
     left = await lefts(tx, shop, [variant.id for group in variants.values() for variant in group])
+    lots = {
+        product_id: sum((left[variant.id] for variant in group), stock.Availability())
+        for product_id, group in variants.items()
+    }
+    gone = [each.id for product_id, group in variants.items() for each in group if not lots[product_id].total]
+    shown_in = await in_shows(tx, shop, gone)
     for product in products:
         prices = sorted(variant.price.minor for variant in variants[product.id])
         found.append(
@@ -286,7 +298,8 @@ async def tiles(tx: Tx, shop: Shop, products: Sequence[catalog.Product]) -> list
                 product=product,
                 price=Money(prices[0], shop.currency) if prices else None,
                 has_more_prices=len(set(prices)) > 1,
-                left=sum((left[variant.id] for variant in variants[product.id]), stock.Availability()),
+                left=lots[product.id],
+                show=next((shown_in[each.id] for each in variants[product.id] if each.id in shown_in), None),
             )
         )
     return found

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from shopfloor import metrics
 from shopfloor.demand import sensing
 from shopfloor.demand.models import Forecast
 from shopfloor.kernel import jobs
@@ -41,15 +42,23 @@ async def ask_forecast(
     )
 
 
-async def make_forecast(run: jobs.Run, asked: OfShow, *, lake: Path) -> None:
-    """Raises metrics.UnknownShow, BadHorizon."""
+async def make_forecast(
+    run: jobs.Run, asked: OfShow, *, lake: Path, without: metrics.Without | None = None
+) -> None:
+    """`without`: what is known not to be real.  Raises metrics.UnknownShow, BadHorizon."""
 
     async def keep(tx: Tx, forecast: Forecast) -> None:
         await run.done(tx, as_of=forecast.as_of, result={"version": forecast.version})
 
     await run.progress(0.1, "reading")
     await sensing.foresee(
-        run.db, lake, shop_id=asked.shop_id, show_id=asked.show_id, horizon=asked.horizon, keep=keep
+        run.db,
+        lake,
+        shop_id=asked.shop_id,
+        show_id=asked.show_id,
+        horizon=asked.horizon,
+        without=without,
+        keep=keep,
     )
 
 

@@ -18,10 +18,12 @@ async def foresee(
     shop_id: int,
     show_id: int,
     horizon: float = 1.0,
+    without: metrics.Without | None = None,
     keep: Callable[[Tx, Forecast], Awaitable[None]],
 ) -> Forecast:
     """Read the show's signals, learn from them, and store a new version of its forecast, with `keep` beside it.
 
+    `without`: what is known not to be real; nothing is made for orders that nobody wants.
     The lake is read on a thread, with no transaction open.  Raises what `metrics.signals` and
     `forecast_show` raise.
     """
@@ -35,7 +37,12 @@ async def foresee(
             tx, shop_id=shop_id, ids=sorted({each.product_id for each in variants.values()})
         )
     seen = await asyncio.to_thread(
-        metrics.signals, lake, shop_id, show_id, options={key: each.options for key, each in variants.items()}
+        metrics.signals,
+        lake,
+        shop_id,
+        show_id,
+        options={key: each.options for key, each in variants.items()},
+        without=without,
     )
     async with db.transaction() as tx:
         forecast = await service.forecast_show(

@@ -20,16 +20,18 @@ from shopfloor.metrics.models import (
     ShowReport,
     UnknownShow,
     VariantSignal,
+    Without,
 )
 
 if TYPE_CHECKING:
     from shopfloor.metrics.registry import metrics as every_metric
-    from shopfloor.metrics.service import show_report, shows, signals
+    from shopfloor.metrics.service import show_figures, show_report, shows, signals
 else:
     __getattr__ = late.names(
         __name__,
         {
             "every_metric": "registry:metrics",
+            "show_figures": "service",
             "show_report": "service",
             "shows": "service",
             "signals": "service",
@@ -44,10 +46,12 @@ __all__ = [
     "ShowReport",
     "UnknownShow",
     "VariantSignal",
+    "Without",
     "ask_report",
     "every_metric",
     "report_of",
     "report_state",
+    "show_figures",
     "show_report",
     "shows",
     "signals",

@@ -14,7 +14,7 @@ import pyarrow.compute
 
 from shopfloor.collector import SERVER, Lake
 from shopfloor.kernel.records import dataclass
-from shopfloor.metrics.models import MixedCurrencies, UnknownShow
+from shopfloor.metrics.models import MixedCurrencies, UnknownShow, Without
 from shopfloor.metrics.registry import inputs
 from shopfloor.metrics.tables import GAP, MINUTE, SECOND
 
@@ -47,11 +47,13 @@ def moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def load(lake: Lake, *, shop_id: int, show_id: int, at: datetime) -> Loaded:
+def load(lake: Lake, *, shop_id: int, show_id: int, at: datetime, without: Without | None = None) -> Loaded:
     """Read one show as of `at`.  Raises UnknownShow when this shop never started it."""
     rows = lake.table(show_id=show_id)
     same_shop = pc.fill_null(pc.equal(rows["shop_id"], shop_id), fill_value=True)
     rows = rows.filter(same_shop).sort_by([("event_time", "ascending"), ("id", "ascending")])
+    if without:
+        rows = _left_out(rows, without)
     ours = pc.starts_with(rows["source"], SERVER)
     when = pc.cast(rows["event_time"], pa.int64())
 
@@ -93,6 +95,15 @@ def load(lake: Lake, *, shop_id: int, show_id: int, at: datetime) -> Loaded:
             "asks": _table("asks", _asks(facts, show_id)),
         },
     )
+
+
+def _left_out(rows: Any, without: Without) -> Any:
+    """All but the events of these orders, of what was held for them, and of these viewers."""
+    ordered = pc.is_in(rows["order_id"], pa.array(sorted(without.orders), pa.string()))
+    holds = pc.drop_null(rows["hold_id"].filter(ordered)).unique()
+    held = pc.is_in(rows["hold_id"], holds)
+    seen = pc.is_in(rows["viewer"], pa.array(sorted(without.viewers), pa.string()))
+    return rows.filter(pc.invert(pc.or_(pc.or_(ordered, held), seen)))
 
 
 def _times(facts: Any, kind: str) -> list[int]:

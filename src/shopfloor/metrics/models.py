@@ -31,6 +31,17 @@ class MixedCurrencies(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
+class Without:
+    """What is left out when figures are computed net: orders with what was held for them, and viewers."""
+
+    orders: frozenset[str] = frozenset()
+    viewers: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.orders or self.viewers)
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """One number, with all it takes to know what it means.
 

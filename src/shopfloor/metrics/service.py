@@ -27,6 +27,7 @@ from shopfloor.metrics.models import (
     State,
     VariantRow,
     VariantSignal,
+    Without,
 )
 from shopfloor.metrics.registry import metrics
 from shopfloor.metrics.tables import DENSITY_MINUTES
@@ -118,6 +119,15 @@ def show_report(
         )
 
 
+def show_figures(
+    source: collector.Lake, shop_id: int, show_id: int, *, at: datetime, without: Without | None = None
+) -> tuple[dict[str, Figure], str | None]:
+    """The figures of a show as a whole, and their currency.  Raises UnknownShow, MixedCurrencies."""
+    loaded = load(source, shop_id=shop_id, show_id=show_id, at=at, without=without)
+    with computing(loaded) as engine:
+        return _figures(engine, loaded, at), loaded.currency
+
+
 def signals(
     source: Path | collector.Lake,
     shop_id: int,
@@ -125,14 +135,15 @@ def signals(
     *,
     options: Mapping[int, Sequence[str]] | None = None,
     at: datetime | None = None,
+    without: Without | None = None,
 ) -> list[VariantSignal]:
-    """What a show said about each of its variants.
+    """What a show said about each of its variants, `without` what is known not to be real.
 
     `options` are the variants' sizes and colours, by which questions in chat are counted for a variant; who
     knows them only afterwards finds all questions in `questions`.  Raises UnknownShow.
     """
     view = source if isinstance(source, collector.Lake) else collector.lake.open(source)
-    loaded = load(view, shop_id=shop_id, show_id=show_id, at=at or view.as_of.at)
+    loaded = load(view, shop_id=shop_id, show_id=show_id, at=at or view.as_of.at, without=without)
     with computing(loaded) as engine:
         product_of = _product_of(engine)
         offered = {variant for (variant,) in engine.rows("offer_variants", "variant_id")}

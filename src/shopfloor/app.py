@@ -58,6 +58,7 @@ from shopfloor.disputes import api as disputes_api
 from shopfloor.erasure import api as erasure_api
 from shopfloor.fapiao import LARGE_BODIES as LARGE_FAPIAO
 from shopfloor.fapiao import api as fapiao_api
+from shopfloor.integrity import api as integrity_api
 from shopfloor.inventory import api as stock_api
 from shopfloor.invoicing import api as invoicing_api
 from shopfloor.kernel import http, logs, outbox, public_address, route_access, secrets
@@ -444,7 +445,7 @@ class PathRouter:
 
 JSON = (
     people_api, shops_api, catalog_api, stock_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
-    promotions_api, order_edits_api, returns_api, metrics_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
+    promotions_api, order_edits_api, returns_api, metrics_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
     fapiao_api, messages_api,
 )  # fmt: skip
 

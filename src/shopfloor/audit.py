@@ -14,6 +14,7 @@ from shopfloor import (
     collector,
     disputes,
     fapiao,
+    integrity,
     inventory,
     invoicing,
     media,
@@ -95,6 +96,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         asked_for = await fapiao.audit(tx)
         paid = await reconciliation.audit(tx)
         contested = await disputes.audit(tx)
+        judged = await integrity.audit(tx)
         came_back = await returns.audit(tx)
         edited = await order_edits.audit(tx)
         proven = await statements.audit(tx)
@@ -114,6 +116,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *of_area("fapiao", asked_for),
         *of_area("payments", paid),
         *of_area("disputes", contested),
+        *of_area("integrity", judged),
         *of_area("order_edits", edited),
         *of_area("returns", came_back),
         *of_area("statements", proven),

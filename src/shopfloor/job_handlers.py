@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from shopfloor import collector, invoicing, replays, retention, returns, statements, warehouse, wiring
+from shopfloor import collector, integrity, invoicing, replays, retention, returns, statements, warehouse, wiring
 from shopfloor.demand import jobs as demand_jobs
 from shopfloor.kernel import jobs, secrets
 from shopfloor.kernel.database import Tx
@@ -22,6 +22,7 @@ COMPACT_EVERY: Final = 3600.0
 RETAIN_EVERY: Final = 3600.0
 READ_SHOWS_EVERY: Final = 120.0
 REMIND_EVERY: Final = 60.0
+LOOK_AGAIN_EVERY: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,13 @@ def handlers(settings: Settings) -> Handlers:
         )
 
     async def forecast(run: jobs.Run, asked: demand_jobs.OfShow) -> None:
-        await demand_jobs.make_forecast(run, asked, lake=settings.lake_dir)
+        without = await integrity.invalid_of(
+            run.db, settings.lake_dir, shop_id=asked.shop_id, show_id=asked.show_id
+        )
+        await demand_jobs.make_forecast(run, asked, lake=settings.lake_dir, without=without)
+
+    async def judge(run: jobs.Run, asked: integrity.OfShow) -> None:
+        await integrity.make_judgement(run, asked, lake=settings.lake_dir)
 
     async def cut(run: jobs.Run, asked: replays.OfShow) -> None:
         await replays.make_clips(run, asked, recordings=settings.recordings_dir)
@@ -75,6 +82,7 @@ def handlers(settings: Settings) -> Handlers:
         demand_jobs.FORECAST: forecast,
         statements.jobs.MAKE: make_statement,
         statements.jobs.PUBLISH: publish_log,
+        integrity.JUDGE: judge,
         supply_jobs.PLAN: supply_jobs.make,
         replays.CUT: cut,
         invoicing.FILES: invoicing.make_files,
@@ -101,4 +109,5 @@ def periodic(
         Periodic("shows.read", READ_SHOWS_EVERY, read_shows_on_air),
         Periodic("statements.due", statements.jobs.LOOK_EVERY, statements.jobs.ask_for_due),
         Periodic("statements.publish", statements.jobs.PUBLISH_EVERY, statements.jobs.ask_to_publish),
+        Periodic("integrity.look", LOOK_AGAIN_EVERY, integrity.ask_due),
     ]

@@ -17,6 +17,7 @@ from uuid import UUID
 from shopfloor import (
     documents,
     erasure,
+    integrity,
     inventory,
     notifications,
     payment_accounts,
@@ -103,6 +104,13 @@ PAYMENT_MESSAGES: Final = Class(
     Ends.CONTENT,
     timedelta(days=180),
 )
+ORIGINS: Final = Class(
+    "Where orders came from: a salted key of the network, and whether the browser was at work in the shop",
+    ("integrity.origin",),
+    "To notice orders that are not real. What buyers keep of a show is known after a month.",
+    Ends.ROWS,
+    timedelta(days=60),
+)
 DECLINES: Final = Class(
     "Declined cards: contact and network of who tried, as hashes",
     ("payments.decline",),
@@ -166,6 +174,7 @@ CLASSES: Final[tuple[Class, ...]] = (
     SHEETS,
     PAYMENT_MESSAGES,
     DECLINES,
+    ORIGINS,
     Class(
         "Who a buyer is: name, telephone, e-mail and address on orders, names on chat lines",
         ("orders.orders", "orders.search", "chat.line"),
@@ -271,13 +280,14 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
-        "Catalogue, prices, tax, shipping, rules for returns, discounts and claimed coupons, waitlists, forecasts, plans, suppliers, people and roles, words of messages",
+        "Catalogue, prices, tax, shipping, rules for returns, discounts and claimed coupons, waitlists, forecasts, plans, suppliers, people and roles, words of messages, cases of what may not be real and their rulings",
         (
             "catalog",
             "pricing",
             "promotions",
             "purchases.waiting",
             "demand",
+            "integrity",
             "supply",
             "accounts",
             "policies",
@@ -306,6 +316,7 @@ class Done:
     sheets: int = 0
     payment_messages: int = 0
     declines: int = 0
+    origins: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -339,6 +350,7 @@ async def run(db: Database, *, archive: Path, consumers: Collection[str], at: da
             tx, before=at - _after(PAYMENT_MESSAGES), limit=AT_ONCE
         )
         done.declines += await payments.guard.forget(tx, before=at - _after(DECLINES), limit=AT_ONCE)
+        done.origins += await integrity.forget_origins(tx, before=at - _after(ORIGINS), limit=AT_ONCE)
     if done != Done():
         _log.info("retention.done", **done.as_dict())
     return done

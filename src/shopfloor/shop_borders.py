@@ -18,6 +18,7 @@ SHOWN: Final = 100
 _NAMED: Final = {
     "box_id": "fulfilment.parcel",
     "bundle_id": "catalog.bundle",
+    "case_id": "integrity.cases",
     "change_id": "orders.pay_to_change",
     "channel_id": "media.channel",
     "checkout_id": "orders.checkout",
@@ -60,6 +61,7 @@ _NAMED_THERE: Final = {
     ("fapiao.file", "paper_id"): "fapiao.paper",
     ("fapiao.paper", "request_id"): "fapiao.request",
     ("fulfilment.parcel_line", "line_id"): "orders.line",
+    ("integrity.order_line", "line_id"): "orders.line",
     ("returns.exchange_line", "line_id"): "orders.line",
     ("returns.line", "line_id"): "orders.line",
     ("returns.receipt", "line_id"): "orders.line",

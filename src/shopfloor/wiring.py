@@ -26,6 +26,7 @@ from shopfloor import (
     demand,
     erasure,
     fapiao,
+    integrity,
     inventory,
     invoicing,
     live,
@@ -115,6 +116,7 @@ CONSUMERS: Sequence[str] = (
 async def read_the_show(tx: Tx, *, shop_id: int, show_id: int) -> None:
     """At its end, and now and then while it is on air: its figures, and what it says will be wanted."""
     await metrics.ask_report(tx, shop_id=shop_id, show_id=show_id)
+    await integrity.ask_judgement(tx, shop_id=shop_id, show_id=show_id)
     await demand.ask_forecast(tx, shop_id=shop_id, show_id=show_id)
 
 
@@ -130,10 +132,17 @@ async def _foreseen(tx: Tx, fact: demand.DemandForecast) -> None:
         await supply.follow_forecast(tx, shop_id=fact.shop_id, show_id=fact.show_id)
 
 
+async def _ruled(tx: Tx, fact: integrity.CaseRuled) -> None:
+    """A decision changes what is net at once, and so what is worth making."""
+    await integrity.ask_judgement(tx, shop_id=fact.shop_id, show_id=fact.show_id, urgent=True)
+    await demand.ask_forecast(tx, shop_id=fact.shop_id, show_id=fact.show_id)
+
+
 STILL_NEW = timedelta(hours=1)
 
 FOLLOWS_SIGNALS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
     demand.DemandForecast: _foreseen,
+    integrity.CaseRuled: _ruled,
 }
 
 
@@ -224,6 +233,7 @@ async def _erased(tx: Tx, fact: erasure.BuyerErased) -> None:
     await push.forget_shoppers(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
     await returns.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
     await fapiao.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
+    await integrity.forget_buyers(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
 
 
 FORGETS_PEOPLE: Mapping[type[Any], Callable[[Tx, Any], Any]] = {erasure.BuyerErased: _erased}

@@ -103,6 +103,7 @@ def filled(path: str) -> str:
             "customer_id",
             "parcel_id",
             "document_id",
+            "case_id",
             "dispute_id",
             "request_id",
             "fapiao_id",

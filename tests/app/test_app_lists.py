@@ -53,6 +53,8 @@ LISTS = {
     "/v1/{shop}/parcels": "SELECT count(*) FROM fulfilment.parcel",
     "/v1/{shop}/payments/accounts": "SELECT count(*) FROM payments.connection",
     "/v1/{shop}/payments/differences": "SELECT count(*) FROM payments.difference",
+    "/v1/{shop}/integrity/cases": "SELECT count(*) FROM integrity.cases",
+    "/v1/{shop}/integrity/cases/{case_id}/orders": "SELECT count(*) FROM orders.orders",
     "/v1/{shop}/disputes": "SELECT count(*) FROM disputes.dispute",
     "/v1/{shop}/orders/policy/pay-to/changes": "SELECT count(*) FROM orders.pay_to_change",
     "/v1/{shop}/stock/locations": "SELECT count(*) FROM stock.location",
@@ -83,6 +85,8 @@ ROWS_OF = {
     "/console/{shop}/fapiao": (r'/fapiao/([0-9a-f-]{36})"', "SELECT id FROM fapiao.request"),
     "/console/{shop}/returns": (r'/returns/([0-9a-f-]{36})"', "SELECT id FROM returns.return"),
     "/console/{shop}/messages": (r'/messages/([0-9a-f-]{36})"', "SELECT id FROM notifications.notice"),
+    "/console/{shop}/integrity": (r'/integrity/([0-9a-f-]{36})"', "SELECT id FROM integrity.cases"),
+    "/console/{shop}/integrity/{case_id}": (r'/orders/([0-9a-f-]{36})"', "SELECT id FROM orders.orders"),
     "/console/{shop}/payments/disputes": (r'/disputes/([0-9a-f-]{36})"', "SELECT id FROM disputes.dispute"),
     "/console/{shop}/statements": (r'id="s-(\d+)"', "SELECT number FROM statements.statement"),
     "/console/{shop}/webhooks/{endpoint_id}": (
@@ -322,6 +326,11 @@ INSERT INTO statements.leaf (shop_id, position, kind, body)
 SELECT 1, n - 1, 'statement', '{}' FROM generate_series(1, %(rows)s) n;
 INSERT INTO statements.statement (shop_id, number, show_id, version, position, state, access, made_at)
 SELECT 1, n, 1, n, n - 1, 'final', repeat('x', 43), now() FROM generate_series(1, %(rows)s) n;
+INSERT INTO integrity.cases (id, shop_id, show_id, subject, class, reasons, facts, tagged, policy, raised_at, looked_at)
+SELECT gen_random_uuid(), 1, 1, 'orders', 'sophisticated', '{shared}', '{}', true, 'p', now(), now()
+  FROM generate_series(1, %(rows)s);
+INSERT INTO integrity.order_line (case_id, line_id, shop_id, order_id)
+SELECT (SELECT id FROM integrity.cases ORDER BY id LIMIT 1), number, 1, id FROM orders.orders;
 INSERT INTO webhooks.endpoint (shop_id, url, secret, events, disabled_at, disabled_why)
 SELECT 1, 'https://n' || n || '.example', '', '{order.placed}', now(), 'by_hand' FROM generate_series(1, 20) n;
 INSERT INTO webhooks.delivery (id, shop_id, endpoint_id, message, event, body, state, created_at, ended_at)
@@ -374,8 +383,9 @@ def filled(new_database: NewDatabase) -> Iterator[Filled]:
                     connection.execute(statement.removesuffix(";"), values)  # pyright: ignore[reportArgumentType, reportCallIssue]
             [edited] = connection.execute("SELECT DISTINCT order_id FROM order_edits.edit").fetchall()
             [past] = connection.execute("SELECT id FROM live.show WHERE title = 'ended 7'").fetchall()
+            [case] = connection.execute("SELECT DISTINCT case_id FROM integrity.order_line").fetchall()
             ids = {
-                "shop": "corner", "key": key, "edited": str(edited[0]), "past": str(past[0]), "part": "0",
+                "case_id": str(case[0]), "shop": "corner", "key": key, "edited": str(edited[0]), "past": str(past[0]), "part": "0",
             }  # fmt: skip
             yield Filled(client, connection, ids)
 

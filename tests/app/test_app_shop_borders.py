@@ -244,6 +244,16 @@ def owed(database: "psycopg.Connection[Any]", shop_id: int) -> dict[str, Any]:
         """,
         [dispute, shop_id, account[0], str(dispute)],
     )
+    case = uuid.uuid4()
+    database.execute(
+        """
+        INSERT INTO integrity.cases (id, shop_id, show_id, subject, class, reasons, facts, tagged, policy, raised_at,
+                                     looked_at)
+        SELECT %s, shop_id, id, 'orders', 'sophisticated', '{shared}', '{}', true, 'p', now(), now() FROM live.show
+         WHERE shop_id = %s LIMIT 1
+        """,
+        [case, shop_id],
+    )
     request = uuid.uuid4()
     database.execute(
         """
@@ -273,6 +283,7 @@ def owed(database: "psycopg.Connection[Any]", shop_id: int) -> dict[str, Any]:
         "payment_id": reserved,
         "account_id": account[0],
         "difference_id": difference,
+        "case_id": case,
         "dispute_id": dispute,
         "request_id": request,
     }

@@ -31,6 +31,8 @@ class Permission(StrEnum):
     MONEY_VIEW = "money.view"
     MONEY_MANAGE = "money.manage"
     REPORT_VIEW = "report.view"
+    INTEGRITY_VIEW = "integrity.view"
+    INTEGRITY_RULE = "integrity.rule"
     PLAN_VIEW = "plan.view"
     PLAN_ACCEPT = "plan.accept"
     SUPPLIERS_VIEW = "suppliers.view"
@@ -59,7 +61,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({
     Role.OWNER: frozenset(Permission),
     Role.MERCHANDISER: frozenset({
         _P.CATALOG_VIEW, _P.CATALOG_EDIT, _P.STOCK_VIEW, _P.STOCK_EDIT, _P.SHOW_VIEW, _P.ORDERS_VIEW,
-        _P.ORDERS_MANAGE, _P.REPORT_VIEW, _P.PLAN_VIEW, _P.PLAN_ACCEPT, _P.SUPPLIERS_VIEW, _P.SUPPLIERS_EDIT,
+        _P.ORDERS_MANAGE, _P.REPORT_VIEW, _P.INTEGRITY_VIEW, _P.PLAN_VIEW, _P.PLAN_ACCEPT, _P.SUPPLIERS_VIEW, _P.SUPPLIERS_EDIT,
     }),
     Role.HOST: frozenset({
         _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.SHOW_RUN, _P.MEDIA_EDIT, _P.CHAT_MODERATE, _P.REPORT_VIEW,
@@ -67,13 +69,15 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({
     Role.MODERATOR: frozenset({_P.CATALOG_VIEW, _P.SHOW_VIEW, _P.CHAT_MODERATE}),
     Role.FINANCE: frozenset({
         _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW, _P.MONEY_VIEW, _P.MONEY_MANAGE, _P.REPORT_VIEW,
-        _P.PLAN_VIEW, _P.SUPPLIERS_VIEW,
+        _P.INTEGRITY_VIEW, _P.INTEGRITY_RULE, _P.PLAN_VIEW, _P.SUPPLIERS_VIEW,
     }),
     Role.SHOP_ASSISTANT: frozenset({_P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW}),
     # Suppliers and partners work through pages of their own; in the console they only see what is for sale.
     Role.SUPPLIER: frozenset({_P.CATALOG_VIEW}),
     Role.PARTNER: frozenset({_P.CATALOG_VIEW, _P.SHOW_VIEW}),
-    Role.ANALYST: frozenset({_P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.REPORT_VIEW, _P.PLAN_VIEW}),
+    Role.ANALYST: frozenset({
+        _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.REPORT_VIEW, _P.INTEGRITY_VIEW, _P.PLAN_VIEW,
+    }),
 })  # fmt: skip
 
 

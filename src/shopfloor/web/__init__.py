@@ -44,6 +44,7 @@ from shopfloor.web.console import (
     discounts,
     disputes,
     fulfilment,
+    integrity,
     invoices,
     media,
     members,
@@ -92,7 +93,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections,
+        sign_in, account, overview, networks, shows, studio, report, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections,
         product_import, products, stock_grid, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip

@@ -39,6 +39,7 @@ from shopfloor.web import paying
 from shopfloor.web.customer_account import pastes_addresses
 from shopfloor.web.customers import token_of
 from shopfloor.web.languages import N_, Language, language_of, speak
+from shopfloor.web.origins import note_origin
 from shopfloor.web.parts import EXCEPTED, Texts, texts_now
 from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries
@@ -314,6 +315,7 @@ async def send_checkout(
             request, found, begun, texts, values, trouble_of(refusal, language), online, offers_sms, status=refusal.status,
             asks_fapiao=asks_fapiao,
         )  # fmt: skip
+    await note_origin(request, db, found, order.id, network)
     if sms and phone.strip():
         async with db.transaction() as tx:
             said = language.words.gettext(WANTED)

@@ -281,6 +281,10 @@ MESSAGES: Final = {
         "Another member has to confirm this: neither the one who asked nor the one whose order it is."
     ),
     "disputes.not_found": N_("Dispute not found."),
+    "integrity.case_not_found": N_("Case not found."),
+    "integrity.not_judged": N_("This show hasn't been looked at yet. Try again in a few minutes."),
+    "integrity.note_missing": N_("Write down why."),
+    "integrity.nothing_to_appeal": N_("This case doesn't count as invalid, so there is nothing to appeal."),
     "disputes.over": N_("This dispute is decided. Nothing can be added to it."),
     # notifications in browsers
     "push.not_a_subscription": N_("Your browser gave no address that notifications can be sent to."),

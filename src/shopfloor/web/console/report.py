@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from babel import numbers
 from starlette.responses import Response
 
-from shopfloor import catalog, chat, live, metrics, statements
+from shopfloor import catalog, chat, integrity, live, metrics, statements
 from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -155,10 +155,12 @@ async def page(desk: Reader, show_id: Id) -> Response:
         state = await metrics.report_state(tx, shop_id=shop_id, show_id=show_id)
         if show.status is not live.ShowStatus.PLANNED and _is_due(show, report, state):
             await metrics.ask_report(tx, shop_id=shop_id, show_id=show_id, urgent=report is None)
+            await integrity.ask_judgement(tx, shop_id=shop_id, show_id=show_id)
             state = await metrics.report_state(tx, shop_id=shop_id, show_id=show_id)
         names = None if report is None else await names_of(tx, desk, report)
         hidden = await chat.hidden_for(tx, shop_id=shop_id, show_id=show_id)
         signed = await statements.of_show(tx, shop_id=shop_id, show_id=show_id)
+        judged = await integrity.summary(tx, shop_id=shop_id, show_id=show_id)
     now_made = making(desk, state, missing=report is None)
     if report is None:
         if now_made is not None and isinstance(now_made.refusal, metrics.UnknownShow):
@@ -176,6 +178,8 @@ async def page(desk: Reader, show_id: Id) -> Response:
         names=names,
         told=told,
         headlines=[told[key] for key in HEADLINES],
+        judged=judged,
+        waterfall=[] if judged is None else waterfall(desk, judged),
         funnel=funnel(report, told, desk),
         drawing=chart(report, names.product),
         final_on=final_on(report),
@@ -209,6 +213,7 @@ async def make_anew(desk: Reader, show_id: Id) -> Response:
     async with desk.work() as tx:
         await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
         await metrics.ask_report(tx, shop_id=desk.shop.id, show_id=show_id, urgent=True)
+        await integrity.ask_judgement(tx, shop_id=desk.shop.id, show_id=show_id, urgent=True)
     return desk.back(f"/shows/{show_id}/report?wait=1")
 
 
@@ -270,6 +275,43 @@ def tell(desk: Desk, figure: Figure, report: ShowReport) -> Told:
         definition,
         desk.say(BASES[metric.basis]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """A figure from gross to net, as people read it; `invalid` whether anything of it is."""
+
+    label: str
+    gross: str
+    general: str
+    sophisticated: str
+    net: str
+    invalid: bool
+
+
+def waterfall(desk: Desk, judged: integrity.Summary) -> list[Fall]:
+    rows: list[Fall] = []
+    currency = judged.currency or desk.shop.currency
+    for each in judged.figures.values():
+        is_money = each.id in metrics.every_metric() and metrics.every_metric()[each.id].unit == "minor"
+
+        def text(value: int, money: bool = is_money) -> str:
+            if money:
+                return money_text(Money(value, currency), desk.language)
+            return numbers.format_decimal(value, format="#,##0", locale=desk.language.locale)
+
+        label = desk.say(N_("Likes")) if each.id == "likes" else desk.say(LABELS[each.id])
+        rows.append(
+            Fall(
+                label,
+                text(each.gross),
+                text(each.general),
+                text(each.sophisticated),
+                text(each.net),
+                each.net != each.gross,
+            )
+        )
+    return rows
 
 
 def _shown(figure: Figure, currency: str, language: Language) -> str:

@@ -28,6 +28,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Origin
 
+from shopfloor.demo import ring
 from shopfloor.demo.forms import find_form
 from shopfloor.demo.goods import CODE, GOODS, OPTION_NAMES_ZH, OPTION_VALUES_ZH
 from shopfloor.kernel.records import dataclass
@@ -467,10 +468,12 @@ async def report(world: World) -> None:
         world.out({"tally": dict(world.tally.counts)})
 
 
-async def attend(world: World, crowd: list[Shopper]) -> None:
+async def attend(world: World, crowd: list[Shopper], seconds: float) -> None:
     reporter = asyncio.create_task(report(world))
     results = await asyncio.gather(
-        *(Visit(world, shopper).run() for shopper in crowd), return_exceptions=True
+        *(Visit(world, shopper).run() for shopper in crowd),
+        *(ring.brush(world, each, loopback_address(len(crowd) + each), seconds) for each in range(ring.BRUSHERS)),
+        return_exceptions=True,
     )
     reporter.cancel()
     for problem in results:
@@ -483,7 +486,7 @@ async def attend(world: World, crowd: list[Shopper]) -> None:
 def main() -> int:
     base_url, shop, show, seconds, shoppers, seed = sys.argv[1:7]
     world = World(base_url, shop, int(show), float(seconds))
-    asyncio.run(attend(world, people(int(shoppers), float(seconds), int(seed))))
+    asyncio.run(attend(world, people(int(shoppers), float(seconds), int(seed)), float(seconds)))
     return 0
 
 

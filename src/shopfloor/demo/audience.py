@@ -472,7 +472,10 @@ async def attend(world: World, crowd: list[Shopper], seconds: float) -> None:
     reporter = asyncio.create_task(report(world))
     results = await asyncio.gather(
         *(Visit(world, shopper).run() for shopper in crowd),
-        *(ring.brush(world, each, loopback_address(len(crowd) + each), seconds) for each in range(ring.BRUSHERS)),
+        *(
+            ring.brush(world, each, loopback_address(len(crowd) + each), seconds)
+            for each in range(ring.BRUSHERS)
+        ),
         return_exceptions=True,
     )
     reporter.cancel()

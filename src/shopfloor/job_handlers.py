@@ -7,7 +7,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from shopfloor import collector, integrity, invoicing, replays, retention, returns, statements, warehouse, wiring
+from shopfloor import (
+    collector,
+    integrity,
+    invoicing,
+    replays,
+    retention,
+    returns,
+    statements,
+    warehouse,
+    wiring,
+)
 from shopfloor.demand import jobs as demand_jobs
 from shopfloor.kernel import jobs, secrets
 from shopfloor.kernel.database import Tx

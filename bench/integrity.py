@@ -59,6 +59,7 @@ def interval(hits: int, of: int) -> tuple[float, float]:
 
 
 def attack(make: Callable[[int], Show], times: int, after: float) -> dict[str, float]:
+    """Where nothing is tagged, precision is 0, as recall is."""
     hit = wrong = fakes = noticed = 0
     for turn in range(times):
         tagged, raised, fake = looked(make(SEED + turn), after)
@@ -67,7 +68,7 @@ def attack(make: Callable[[int], Show], times: int, after: float) -> dict[str, f
         noticed += int((raised & fake).sum())
         fakes += int(fake.sum())
     return {
-        "precision": hit / max(1, hit + wrong) if hit + wrong else float("nan"),
+        "precision": hit / (hit + wrong) if hit + wrong else 0.0,
         "recall": hit / fakes,
         "raised": noticed / fakes,
         "wrong": wrong,
@@ -271,8 +272,7 @@ def main(times: int, cell: int, least: int, orders: int, events: int) -> None:
             {
                 "bench": "integrity", "policy": POLICY, "speed": fast, "attacks": told, "innocent": honest,
                 "viewers": seen, "table": cells, "holds": holds,
-            },
-            allow_nan=True,
+            }
         )
     )  # fmt: skip
     sys.exit(0 if all(holds.values()) else 1)

@@ -8,8 +8,9 @@ import pytest
 from tests.integrity import crowds
 from tests.integrity.conftest import OTHER, SHOP, SHOW, Evening
 
-from shopfloor import integrity
+from shopfloor import integrity, job_handlers
 from shopfloor.integrity.models import NoteMissing, NothingToAppeal
+from shopfloor.integrity.thresholds import POLICY
 
 Made = Callable[..., Awaitable[Evening]]
 
@@ -128,6 +129,22 @@ async def test_a_ruling_changes_what_is_net_and_stays_on_record(evening: Made) -
         checks = await integrity.audit(tx)
     assert (back.state, back.appealed_at, back.ruled_at) == (integrity.State.OPEN, None, None)
     assert [check.name for check in checks if not check.passed] == []
+
+
+async def test_what_was_judged_is_put_into_the_statement_of_the_show(evening: Made) -> None:
+    show = crowds.brushing(3, orders=70, counts=(10, 10, 10), delay=5 * crowds.HOUR, settled=0)
+    night = await evening(show, after=crowds.DAY)
+    async with night.db.transaction() as tx:
+        assert await job_handlers.assessed(tx, SHOP, SHOW) is None
+
+    await looked(night)
+
+    async with night.db.transaction() as tx:
+        told = await job_handlers.assessed(tx, SHOP, SHOW)
+    assert told is not None
+    assert told.policy == POLICY
+    parts = (told.gross, told.general_invalid, told.sophisticated_invalid, told.net)
+    assert [each["orders_placed"] for each in parts] == [70, 0, 30, 40]
 
 
 async def test_a_second_look_changes_nothing(evening: Made) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.metrics.conftest import SHOP, SHOW, small_show
@@ -26,10 +27,12 @@ class Stage:
     def drawn(self, *, as_of: datetime | None = None) -> drawing.Drawn:
         return drawing.drawn(collector.lake.open(self.lake), shop_id=SHOP, show_id=SHOW, as_of=as_of or now())
 
-    async def draw_up(self, drawn: drawing.Drawn | None = None, box: Box = BOX) -> statements.Listed | None:
+    async def draw_up(
+        self, drawn: drawing.Drawn | None = None, box: Box = BOX, **more: Any
+    ) -> statements.Listed | None:
         async with self.db.transaction() as tx:
             return await statements.draw_up(
-                tx, box=box, shop_id=SHOP, show_id=SHOW, drawn=drawn or self.drawn()
+                tx, box=box, shop_id=SHOP, show_id=SHOW, drawn=drawn or self.drawn(), **more
             )
 
     async def sign(self, box: Box = BOX) -> None:

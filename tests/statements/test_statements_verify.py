@@ -5,19 +5,21 @@ import random
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from click.testing import CliRunner
 from tests.metrics.conftest import SHOP, SHOW
+from tests.metrics.conftest import name as called
 from tests.statements import foreign
 from tests.statements.conftest import BOX, Stage
 
-from shopfloor import collector, statements
-from shopfloor.kernel.database import Database
+from shopfloor import collector, statements, wiring
+from shopfloor.erasure import BuyerErased
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import now
 from shopfloor.statements import inputs, notes, verifying
+from shopfloor.statements.models import Integrity
 from shopfloor.verify_commands import command
 
 
@@ -250,18 +252,38 @@ async def test_the_command_says_what_is_proven_and_ends_with_a_status(
     assert CliRunner().invoke(command, [str(path), "--key", "nonsense"]).exit_code == 1
 
 
-async def test_a_person_who_is_erased_leaves_every_statement_verifying(
-    stage: Stage, file: bytes, database: Database
+async def test_a_person_who_is_erased_leaves_every_statement_verifying(stage: Stage, file: bytes) -> None:
+    """All who forget a person forget the buyer `a`, who paid, was refunded and chatted in this show."""
+    person = UUID(called("a"))
+    shown = collector.lake.open(stage.lake).table(show_id=SHOW).to_pylist()
+    assert sum(row["viewer"] == str(person) for row in shown) > 10, "figures count this person"
+    async with stage.db.transaction() as tx:
+        for forget in wiring.FORGETS_PEOPLE.values():
+            await forget(tx, BuyerErased(SHOP, uuid4(), [person], 1))
+
+    assert verifying.verify(file, key=await stage.key(), lake=stage.lake).holds
+    assert str(person) not in file.decode()
+    assert await stage.draw_up() is None, "the figures are what they were"
+
+
+async def test_what_was_judged_of_a_show_is_the_next_version_and_is_called_an_opinion(
+    stage: Stage, file: bytes
 ) -> None:
-    """Nothing of a person is in a statement but figures; erasing one touches neither log nor lake."""
-    async with database.transaction() as tx:
-        before = await tx.value(
-            "SELECT md5(string_agg(body, ''::bytea ORDER BY position)) FROM statements.leaf"
-        )
-        await tx.run("DELETE FROM customers.customer")
-        after = await tx.value(
-            "SELECT md5(string_agg(body, ''::bytea ORDER BY position)) FROM statements.leaf"
+    async def assess(*_: object) -> Integrity:
+        return Integrity(
+            "p1", {"gmv_paid": 45_000}, {"gmv_paid": 0}, {"gmv_paid": 5_000}, {"gmv_paid": 40_000}
         )
 
-    assert before == after
-    assert verifying.verify(file, key=await stage.key(), lake=stage.lake).holds
+    made = await stage.draw_up(assess=assess)
+    assert made is not None
+    assert await stage.draw_up(assess=assess) is None
+    await stage.sign()
+
+    found = verifying.verify(await stage.file(made.number), key=await stage.key())
+    assert found.statement is not None
+    assert found.statement["integrity"] == {
+        "assessed": True, "policy": "p1", "gross": {"gmv_paid": 45_000}, "general_invalid": {"gmv_paid": 0},
+        "sophisticated_invalid": {"gmv_paid": 5_000}, "net": {"gmv_paid": 40_000},
+    }  # fmt: skip
+    assert (found.checks[-1].state, "its opinion" in found.checks[-1].words) == ("open", True)
+    assert json.loads(file)["statement"]["integrity"] == {"assessed": False}

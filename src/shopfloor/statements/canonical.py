@@ -11,6 +11,8 @@ from typing import Any, Final, cast
 
 # Beyond it two integers share one double.
 LARGEST: Final = 2**53 - 1
+# Python escapes what the RFC does, in the same way.
+_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def encode(value: object) -> bytes:
@@ -49,8 +51,7 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return number(value)
     if isinstance(value, str):
-        # Python escapes what the RFC does, in the same way.
-        return json.dumps(value, ensure_ascii=False)
+        return _quoted(value)
     if isinstance(value, list | tuple):
         return "[" + ",".join(_text(each) for each in cast("list[object]", value)) + "]"
     if isinstance(value, Mapping):

@@ -3,8 +3,10 @@
 import json
 import random
 import shutil
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,7 +20,7 @@ from shopfloor import collector, statements, wiring
 from shopfloor.erasure import BuyerErased
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import now
-from shopfloor.statements import inputs, notes, verifying
+from shopfloor.statements import drawing, inputs, notes, verifying
 from shopfloor.statements.models import Integrity
 from shopfloor.verify_commands import command
 
@@ -287,3 +289,38 @@ async def test_what_was_judged_of_a_show_is_the_next_version_and_is_called_an_op
     }  # fmt: skip
     assert (found.checks[-1].state, "its opinion" in found.checks[-1].words) == ("open", True)
     assert json.loads(file)["statement"]["integrity"] == {"assessed": False}
+
+
+async def test_a_later_release_that_words_or_defines_a_figure_otherwise_accuses_nobody(
+    stage: Stage, file: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = drawing.drawn
+
+    def said(change: Callable[[dict[str, Any]], object]) -> tuple[str, str]:
+        """What is said of the figures where a release computes this instead."""
+
+        def drawn(*given: Any, **named: Any) -> drawing.Drawn:
+            found = real(*given, **named)
+            change(found.content)
+            return found
+
+        monkeypatch.setattr(verifying.drawing, "drawn", drawn)
+        [check] = [
+            each
+            for each in verifying.verify(file, lake=stage.lake).checks
+            if each.words.startswith("Figures")
+        ]
+        return check.state, check.words
+
+    def paid(**other: object) -> Callable[[dict[str, Any]], object]:
+        return lambda content: content["figures"]["gmv_paid"].update(other)
+
+    assert said(paid(definition={"en": "In other words."}))[0] == "proven"
+    assert said(lambda content: content["figures"].update(new={"version": 1}))[0] == "proven"
+    assert said(lambda content: [row.update(more=1) for row in content["tables"]["products"]])[0] == "proven"
+    state, words = said(paid(version=2, numerator=1))
+    assert (state, "(gmv_paid)" in words) == ("open", True)
+    state, words = said(paid(numerator=1))
+    assert (state, words[-9:]) == ("failed", "gmv_paid.")
+    assert said(lambda content: content["tables"]["minutes"].pop())[1].endswith("minutes.")
+    assert said(lambda content: content["tables"]["minutes"][0].update(viewers=99))[0] == "failed"

@@ -99,6 +99,8 @@ def handlers(settings: Settings) -> Handlers:
 
     async def judge(run: jobs.Run, asked: integrity.OfShow) -> None:
         await integrity.make_judgement(run, asked, lake=settings.lake_dir)
+        async with run.db.transaction() as tx:
+            await statements.jobs.ask_again(tx, shop_id=asked.shop_id, show_id=asked.show_id)
 
     async def cut(run: jobs.Run, asked: replays.OfShow) -> None:
         await replays.make_clips(run, asked, recordings=settings.recordings_dir)

@@ -16,11 +16,12 @@ from tests.metrics.conftest import name as called
 from tests.statements import foreign
 from tests.statements.conftest import BOX, Stage
 
-from shopfloor import collector, statements, wiring
+from shopfloor import collector, integrity, statements, wiring
 from shopfloor.erasure import BuyerErased
+from shopfloor.integrity.models import Net
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import now
-from shopfloor.statements import drawing, inputs, notes, verifying
+from shopfloor.statements import assessing, drawing, inputs, notes, verifying
 from shopfloor.statements.models import Integrity
 from shopfloor.verify_commands import command
 
@@ -324,3 +325,13 @@ async def test_a_later_release_that_words_or_defines_a_figure_otherwise_accuses_
     assert (state, words[-9:]) == ("failed", "gmv_paid.")
     assert said(lambda content: content["tables"]["minutes"].pop())[1].endswith("minutes.")
     assert said(lambda content: content["tables"]["minutes"][0].update(viewers=99))[0] == "failed"
+
+
+def test_a_judgement_stands_in_the_statement_as_it_was_made() -> None:
+    judged = integrity.Summary(
+        SHOP, SHOW, 3, "p1", now(), "CNY", {"gmv_paid": Net("gmv_paid", 45_000, 1_000, 4_000)}, 1, 0, 0
+    )
+
+    assert assessing.of_summary(judged) == Integrity(
+        "p1", {"gmv_paid": 45_000}, {"gmv_paid": 1_000}, {"gmv_paid": 4_000}, {"gmv_paid": 40_000}
+    )

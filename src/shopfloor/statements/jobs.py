@@ -13,7 +13,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import now
-from shopfloor.statements import log, queries, service
+from shopfloor.statements import assessing, log, queries, service
 
 if TYPE_CHECKING:
     from shopfloor.statements import drawing, inputs, publishing
@@ -55,6 +55,12 @@ async def ask(tx: Tx, *, shop_id: int, show_id: int, urgent: bool = False) -> No
     )
 
 
+async def ask_again(tx: Tx, *, shop_id: int, show_id: int) -> None:
+    """Where the show has a statement already: something it says may have changed."""
+    if await queries.of_show(tx, shop_id=shop_id, show_id=show_id):
+        await ask(tx, shop_id=shop_id, show_id=show_id)
+
+
 async def ask_for_due(tx: Tx) -> None:
     """Of shows that ended and have none, and once a day of those whose figures may still change."""
     at = now()
@@ -80,7 +86,7 @@ async def ask_to_sign(tx: Tx, *, shop_id: int) -> None:
 
 
 async def make(
-    run: jobs.Run, asked: OfShow, *, lake: Path, box: Box, assess: service.Assess | None = None
+    run: jobs.Run, asked: OfShow, *, lake: Path, box: Box, assess: service.Assess = assessing.assessed
 ) -> None:
     """Raises UnknownShow, MixedCurrencies, NotEnded, CannotOpen."""
     await run.progress(0.1, "reading")

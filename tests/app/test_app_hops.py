@@ -136,6 +136,8 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
                 "stock",
                 "inventory",
                 "purchases",
+                "auth",
+                "integrity",
                 "web",
             ],
         ),

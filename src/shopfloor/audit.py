@@ -27,6 +27,7 @@ from shopfloor import (
     statements,
     stock,
     supply,
+    tills,
 )
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
@@ -99,6 +100,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         judged = await integrity.audit(tx)
         came_back = await returns.audit(tx)
         edited = await order_edits.audit(tx)
+        sold_in_stores = await tills.audit(tx)
         proven = await statements.audit(tx)
         delivery = await _outbox(tx, delivered)
         plans = await _plans(tx)
@@ -119,6 +121,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *of_area("integrity", judged),
         *of_area("order_edits", edited),
         *of_area("returns", came_back),
+        *of_area("tills", sold_in_stores),
         *of_area("statements", proven),
         plans,
         *kept,

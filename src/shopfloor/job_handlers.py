@@ -15,6 +15,7 @@ from shopfloor import (
     retention,
     returns,
     statements,
+    tills,
     warehouse,
     wiring,
 )
@@ -34,6 +35,7 @@ RETAIN_EVERY: Final = 3600.0
 READ_SHOWS_EVERY: Final = 120.0
 REMIND_EVERY: Final = 60.0
 LOOK_AGAIN_EVERY: Final = 600.0
+DROP_BASKETS_EVERY: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ def periodic(
 ) -> Sequence[Periodic]:
     return [
         Periodic("messages.remind", REMIND_EVERY, remind),
+        Periodic("tills.baskets", DROP_BASKETS_EVERY, tills.registers.drop_lapsed),
         Periodic("lake.compact", COMPACT_EVERY, ask_to_compact),
         Periodic("retention.round", RETAIN_EVERY, ask_to_retain),
         Periodic("shows.read", READ_SHOWS_EVERY, read_shows_on_air),

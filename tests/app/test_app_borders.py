@@ -38,12 +38,13 @@ OPEN = {
     ("GET", "/s/{shop}/verify"), ("GET", "/s/{shop}/verify.html"), ("GET", "/v1/{shop}/statements"), ("GET", "/v1/{shop}/statements/{number}"), ("GET", "/v1/{shop}/log/checkpoint"),
     ("GET", "/v1/{shop}/log/inclusion"), ("GET", "/v1/{shop}/log/consistency"), ("GET", "/v1/{shop}/log/keys"),
     ("GET", "/v1/{shop}/witness/key"), ("POST", "/v1/{shop}/witness/add-checkpoint"),
-    ("GET", "/s/{shop}/fapiao"), ("GET", "/push-worker.js"), ("GET", "/s/{shop}/push"), ("POST", "/s/{shop}/push"), ("POST", "/s/{shop}/push/remove"),
+    ("GET", "/s/{shop}/fapiao"), ("GET", "/push-worker.js"), ("GET", "/s/{shop}/push"), ("POST", "/s/{shop}/push"), ("POST", "/s/{shop}/push/remove"), ("POST", "/till/{shop}/api/pair"),
 }  # fmt: skip
 # Open to the one person, or provider, whose it is: for everybody else it is not there.
 THEIRS = {
     ("POST", "/payments/{provider}/{connection}/notify"), ("POST", "/s/{shop}/orders/{order_id}/papers"),
-    ("GET", "/t/{code}"), ("POST", "/sms/{key}/report"), ("POST", "/s/{shop}/orders/{order_id}/texts"),
+    ("GET", "/t/{code}"), ("GET", "/s/{shop}/receipts/{token}"), ("PUT", "/till/{shop}/api/holds/{basket_id}"),
+    ("DELETE", "/till/{shop}/api/holds/{basket_id}"), ("POST", "/sms/{key}/report"), ("POST", "/s/{shop}/orders/{order_id}/texts"),
     ("POST", "/s/{shop}/waitlist/{waiting_id}/text"),
     ("GET", "/s/{shop}/orders/{order_id}/papers/{document_id}"), ("POST", "/s/{shop}/orders/{order_id}/pay"),
     ("GET", "/s/{shop}/orders/{order_id}/pay"), ("GET", "/s/{shop}/orders/{order_id}/who"),
@@ -67,6 +68,11 @@ OF_CUSTOMERS = {
     ("GET", "/s/{shop}/account/erase"), ("POST", "/s/{shop}/account/erase"),
     ("GET", "/s/{shop}/account/contact"), ("POST", "/s/{shop}/account/contact"), ("GET", "/s/{shop}/account/contact/code"),
     ("POST", "/s/{shop}/account/contact/code"), ("POST", "/s/{shop}/account/contact/remove"),
+}  # fmt: skip
+# Of a till, whose device has a key of its own.
+OF_TILLS = {
+    ("GET", "/till/{shop}/api/snapshot"), ("POST", "/till/{shop}/api/journal"), ("GET", "/till/{shop}/api/availability"),
+    ("GET", "/till/{shop}/api/sales"), ("GET", "/till/{shop}/api/shift"), ("POST", "/till/{shop}/api/unlock"),
 }  # fmt: skip
 VALUES = {"shop": "corner", "key": "no-such-key", "token": "no-such-token"}
 
@@ -104,7 +110,9 @@ def filled(path: str) -> str:
             "parcel_id",
             "document_id",
             "case_id",
+            "device_id",
             "dispute_id",
+            "shift_id",
             "request_id",
             "fapiao_id",
             "paper_id",
@@ -175,10 +183,12 @@ def test_a_session_of_another_shop_finds_nothing(node: Running, owner: Owner, st
     inside = [
         (method, path)
         for method, path in routes()
-        if "{shop}" in path and (method, path) not in OPEN | OF_CUSTOMERS
+        if "{shop}" in path and (method, path) not in OPEN | OF_CUSTOMERS | OF_TILLS
     ]
 
-    assert {send(node, method, path, cookies).status_code for method, path in OF_CUSTOMERS} == {401}
+    assert {send(node, method, path, cookies).status_code for method, path in OF_CUSTOMERS | OF_TILLS} == {
+        401
+    }
     answers = {(method, path): send(node, method, path, cookies).status_code for method, path in inside}
 
     assert len(answers) > 110

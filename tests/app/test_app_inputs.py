@@ -47,6 +47,7 @@ NOT_YET = {
 UUIDS = (
     "hold_id", "waiting_id", "line_id", "fact_id", "order_id", "refund_id", "difference_id", "dispute_id", "case_id", "request_id", "sheet_id", "parcel_id",
     "notice_id", "document_id", "delivery_id", "customer_id", "address_id", "reminder_id", "return_id", "payment_id",
+    "device_id", "shift_id",
 )  # fmt: skip
 # By what is wrong with them: what is refused for the same reason is asked of the routes in turn.
 BAD_IDS = (

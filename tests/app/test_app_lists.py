@@ -62,6 +62,12 @@ LISTS = {
     "/v1/{shop}/stock/levels": "SELECT count(*) FROM stock.level",
     "/v1/{shop}/stock/movements/{variant_id}": "SELECT count(*) FROM stock.movement WHERE level_id = 1",
     "/v1/{shop}/stock/shortages": "SELECT count(*) FROM stock.level WHERE shortfall > 0",
+    "/v1/{shop}/tills/registers": "SELECT count(*) FROM tills.register",
+    "/v1/{shop}/tills/devices": "SELECT count(*) FROM tills.device",
+    "/v1/{shop}/tills/assistants": "SELECT count(*) FROM tills.assistant",
+    "/v1/{shop}/tills/shifts": "SELECT count(*) FROM tills.shift",
+    "/v1/{shop}/tills/sales": "SELECT count(*) FROM tills.receipt",
+    "/v1/{shop}/tills/tasks": "SELECT count(*) FROM tills.task WHERE done_at IS NULL",
     "/v1/{shop}/suppliers": "SELECT count(*) FROM supply.supplier",
     "/v1/{shop}/quotes": "SELECT count(*) FROM supply.quote",
     "/v1/{shop}/statements": "SELECT count(*) FROM statements.statement",
@@ -96,6 +102,9 @@ ROWS_OF = {
     "/console/{shop}/stock": (r'<h2 id="p-(\d+)"', "SELECT id FROM catalog.product"),
     "/console/{shop}/stock/grid": (r'name="units-(\d+)-', "SELECT id FROM catalog.variant"),
     "/console/{shop}/stock/{variant_id}": (r">(move \d+)<", "SELECT reason FROM stock.movement WHERE reason LIKE 'move%'"),
+    "/console/{shop}/tills/shifts": (r'/tills/shifts/([0-9a-f-]{36})"', "SELECT id FROM tills.shift"),
+    "/console/{shop}/tills/shifts/{shift_id}": (r">(A1-\d+)<", "SELECT 'A1-' || lpad(number::text, 6, '0') FROM tills.receipt"),
+    "/console/{shop}/tills/tasks": (r'/tills/tasks/(\d+)/done"', "SELECT id FROM tills.task WHERE done_at IS NULL"),
     "/console/{shop}/shows": (
         r'/shows/(\d+)/report"',
         "SELECT id FROM live.show WHERE status = 'ended'",
@@ -135,6 +144,8 @@ WHOLE = {
         r'<article [^>]*id="order-([0-9a-f-]{36})"',
         "SELECT id FROM supply.purchase_order WHERE state = 'sent'",
     ),
+    "/console/{shop}/tills": (r'aria-labelledby="r-(\d+)"', "SELECT id FROM tills.register"),
+    "/console/{shop}/tills/people": (r"/tills/people/(\d+)/end", "SELECT id FROM tills.assistant"),
     "/console/{shop}/shipping": (r"zone_id=(\d+)", "SELECT id FROM pricing.zone"),
     "/console/{shop}/taxes": (r"rate_id=(\d+)", "SELECT id FROM pricing.tax_rate"),
     "/console/{shop}/fulfilment/carriers": (r">(Carrier \d+)<", "SELECT name FROM fulfilment.carrier"),
@@ -177,6 +188,8 @@ ONE_THING = {
     "/console/{shop}/returns/{return_id}", "/console/{shop}/return-rules",
     "/console/{shop}/fapiao/{fapiao_id}", "/console/{shop}/fapiao/files/{file_id}", "/console/{shop}/fapiao.csv",
     "/s/{shop}/orders/{order_id}/fapiao", "/s/{shop}/orders/{order_id}/fapiao/{file_id}", "/s/{shop}/fapiao",
+    "/s/{shop}/receipts/{token}", "/till/{shop}/api/availability", "/till/{shop}/api/sales", "/till/{shop}/api/shift",
+    "/till/{shop}/api/snapshot",
     "/s/{shop}/fapiao/{code}",
     "/console/{shop}/statements/{number}/file", "/s/{shop}/verify", "/s/{shop}/verify.html",
     "/console/{shop}/returns/{return_id}/label", "/s/{shop}/orders/{order_id}/returns/{return_id}/label",
@@ -245,6 +258,24 @@ INSERT INTO stock.movement (level_id, kind, shortfall, allocated, reason)
 SELECT id, 'adjusted', 1, 1, 'lost' FROM stock.level WHERE shortfall > 0;
 INSERT INTO stock.movement (level_id, kind, quantity, reason)
 SELECT 1, 'adjusted', 1 - 2 * (n %% 2), 'move ' || n FROM generate_series(1, %(rows)s) n;
+INSERT INTO tills.register (shop_id, location_id, code, name)
+SELECT 1, 1, n::text, 'Counter ' || n FROM generate_series(1, %(rows)s) n;
+INSERT INTO tills.device (id, shop_id, register_id, pool_id, name, series, secret_hash, last_hash)
+SELECT gen_random_uuid(), 1, 1, (SELECT id FROM stock.pool WHERE kind = 'till' LIMIT 1), 'Tablet ' || n, 'A' || n, sha256(int4send(n)),
+       repeat('0', 64) FROM generate_series(1, %(rows)s) n;
+INSERT INTO tills.assistant (shop_id, name, rights, pin_salt, pin_hash, iterations)
+SELECT 1, 'Ann ' || n, '{sell}', '', '', 1 FROM generate_series(1, %(rows)s) n;
+INSERT INTO tills.shift (id, shop_id, register_id, number)
+SELECT CASE n WHEN 1 THEN '00000000-0000-4000-8000-000000000001' ELSE gen_random_uuid() END, 1, 1, n
+  FROM generate_series(1, %(rows)s) n;
+INSERT INTO tills.fact (device_id, sequence, shop_id, kind, raw, hash, chained, without_buyer, state)
+SELECT (SELECT id FROM tills.device WHERE series = 'A1'), n, 1, 'sale', '', '', true, false, 'applied'
+  FROM generate_series(1, %(rows)s) n;
+INSERT INTO tills.receipt (id, device_id, sequence, shop_id, register_id, location_id, shift_id, kind, series, number,
+                           is_training, is_offline, total_minor, happened_at)
+SELECT gen_random_uuid(), device_id, sequence, 1, 1, 1, '00000000-0000-4000-8000-000000000001', 'sale', 'A1', sequence,
+       false, false, 900, now() FROM tills.fact;
+INSERT INTO tills.task (shop_id, device_id, sequence, code, facts) SELECT 1, device_id, sequence, 'clock', '{}' FROM tills.fact;
 INSERT INTO supply.supplier (shop_id, name) SELECT 1, 'Kiln ' || n FROM generate_series(1, %(rows)s) n;
 INSERT INTO supply.quote (shop_id, supplier_id, product_id, currency, minimums, prices, lead_days, late_days, lot,
                           colour_minimum, colour_option, capacity_use, setup_minor)
@@ -386,6 +417,7 @@ def filled(new_database: NewDatabase) -> Iterator[Filled]:
             [case] = connection.execute("SELECT DISTINCT case_id FROM integrity.order_line").fetchall()
             ids = {
                 "case_id": str(case[0]), "shop": "corner", "key": key, "edited": str(edited[0]), "past": str(past[0]), "part": "0",
+                "shift_id": "00000000-0000-4000-8000-000000000001",
             }  # fmt: skip
             yield Filled(client, connection, ids)
 

@@ -29,7 +29,7 @@ from shopfloor import web
 
 # What a name must have in it to be that of an id: `location_id`, `from_location`, `slot_ids`, `price-17`.
 NOUNS: Final = frozenset({
-    "camera", "channel", "collection", "discount", "host", "line", "location", "offer", "order", "parcel", "person", "plan", "pool", "product", "quote",
+    "assistant", "camera", "channel", "collection", "device", "register", "shift", "task", "discount", "host", "line", "location", "offer", "order", "parcel", "person", "plan", "pool", "product", "quote",
     "show", "slot", "source", "supplier", "target", "variant",
 })  # fmt: skip
 # With a noun in their name and no id in them.
@@ -200,9 +200,42 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
         """,
         [run, channel["id"], shop_id[0], bytes(32), bytes(32)],
     )
+    ids |= sold_in_a_store(person, database, second, shop_id[0])
     ids |= told(database, shop_id[0])
     ids |= known(database, shop_id[0], order)
     return {name: str(value) for name, value in (ids | {"chat_line": said, "run_id": run}).items()}
+
+
+def sold_in_a_store(
+    person: Owner, database: "psycopg.Connection[Any]", location_id: int, shop_id: int
+) -> dict[str, Any]:
+    """A register with a device, an assistant, a shift and a task."""
+    register = person.shop(
+        "POST", "/tills/registers", json={"location_id": location_id, "code": "A", "name": "Counter"}
+    )
+    assistant = person.shop(
+        "POST", "/tills/assistants", json={"name": "Ann", "pin": "2468", "rights": ["sell"]}
+    )
+    code = person.shop("POST", f"/tills/registers/{register['id']}/codes")["code"]
+    device = person.call("POST", f"/till/{person.slug}/api/pair", json={"code": code, "name": "Tablet"})[
+        "device"
+    ]
+    shift = uuid.uuid4()
+    database.execute(
+        "INSERT INTO tills.shift (id, shop_id, register_id, number) VALUES (%s, %s, %s, 1)",
+        [shift, shop_id, register["id"]],
+    )
+    task = database.execute(
+        """
+        INSERT INTO tills.task (shop_id, device_id, sequence, code, facts) VALUES (%s, %s, 1, 'clock', '{}') RETURNING id
+        """,
+        [shop_id, device],
+    ).fetchone()
+    assert task is not None
+    return {
+        "register_id": register["id"], "assistant_id": assistant["id"], "device_id": device, "shift_id": shift,
+        "task_id": task[0],
+    }  # fmt: skip
 
 
 def known(database: "psycopg.Connection[Any]", shop_id: int, order: str) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Permission(StrEnum):
     PLAN_ACCEPT = "plan.accept"
     SUPPLIERS_VIEW = "suppliers.view"
     SUPPLIERS_EDIT = "suppliers.edit"
+    TILL_SELL = "till.sell"
+    TILL_MANAGE = "till.manage"
     MEMBERS_VIEW = "members.view"
     MEMBERS_MANAGE = "members.manage"
 
@@ -62,6 +64,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({
     Role.MERCHANDISER: frozenset({
         _P.CATALOG_VIEW, _P.CATALOG_EDIT, _P.STOCK_VIEW, _P.STOCK_EDIT, _P.SHOW_VIEW, _P.ORDERS_VIEW,
         _P.ORDERS_MANAGE, _P.REPORT_VIEW, _P.INTEGRITY_VIEW, _P.PLAN_VIEW, _P.PLAN_ACCEPT, _P.SUPPLIERS_VIEW, _P.SUPPLIERS_EDIT,
+        _P.TILL_SELL, _P.TILL_MANAGE,
     }),
     Role.HOST: frozenset({
         _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.SHOW_RUN, _P.MEDIA_EDIT, _P.CHAT_MODERATE, _P.REPORT_VIEW,
@@ -69,9 +72,11 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({
     Role.MODERATOR: frozenset({_P.CATALOG_VIEW, _P.SHOW_VIEW, _P.CHAT_MODERATE}),
     Role.FINANCE: frozenset({
         _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW, _P.MONEY_VIEW, _P.MONEY_MANAGE, _P.REPORT_VIEW,
-        _P.INTEGRITY_VIEW, _P.INTEGRITY_RULE, _P.PLAN_VIEW, _P.SUPPLIERS_VIEW,
+        _P.INTEGRITY_VIEW, _P.INTEGRITY_RULE, _P.PLAN_VIEW, _P.SUPPLIERS_VIEW, _P.TILL_SELL,
     }),
-    Role.SHOP_ASSISTANT: frozenset({_P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW}),
+    Role.SHOP_ASSISTANT: frozenset({
+        _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW, _P.TILL_SELL,
+    }),
     # Suppliers and partners work through pages of their own; in the console they only see what is for sale.
     Role.SUPPLIER: frozenset({_P.CATALOG_VIEW}),
     Role.PARTNER: frozenset({_P.CATALOG_VIEW, _P.SHOW_VIEW}),

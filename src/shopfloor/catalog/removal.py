@@ -50,6 +50,8 @@ REASONS: Final[Mapping[str, str]] = {
     "supply.plan_line": "plan",
     "supply.purchase_line": "purchase_order",
     "supply.quote": "quote",
+    "tills.escrow": "stock",
+    "tills.settings": "other",
 }
 _OTHER: Final = "other"
 

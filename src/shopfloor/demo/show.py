@@ -23,6 +23,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from shopfloor.demo.counter import Counter, opened_counter
 from shopfloor.demo.merchant import EMAIL, Merchant, Show, Trouble, answer_as_supplier
 from shopfloor.demo.pictures import draw_missing
 from shopfloor.demo.regular import Mailbox, Regular, opened_mailbox
@@ -158,6 +159,8 @@ async def _run(
             await stage.merchant.refill()
         stage.say(f"{len(stage.merchant.products)} products on the shelves, {added} of them new")
         channel_id, publish_to = await stage.merchant.set_up_camera()
+        counter = await opened_counter(stage.merchant)
+        selling = asyncio.create_task(counter.sell_on(seed))
         async with camera(publish_to, stills) as film:
             await on_air(stage, channel_id)
             await stage.merchant.let_pay(at_end=False)
@@ -190,6 +193,7 @@ async def _run(
                     regular=Regular(stage.address, stage.merchant.slug, stage.mailbox),
                 )
                 await say_report(stage, second)
+        await close_counter(stage, counter, selling)
         shipped = await stage.merchant.ship_all(first.id)
         stage.say(f"{shipped} orders of the first show were shipped")
         await settle(stage)
@@ -459,6 +463,18 @@ async def parcels_there_and_back(stage: Stage, show: Show) -> None:
         f"{len(sent)} parcels sent and delivered, {len(back)} come back: ¥{refunded / 100:,.2f} refunded"
         f"{'' if exchanged is None else f', one is exchanged as order #{exchanged}'} "
         f"({stage.address}/console/{stage.merchant.slug}/returns)"
+    )
+
+
+async def close_counter(stage: Stage, counter: Counter, selling: asyncio.Task[None]) -> None:
+    """The store closes: a unit comes back, and the drawer is counted."""
+    selling.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await selling
+    await counter.close()
+    stage.say(
+        f"the till in the store sold {len(counter.sold)} times during the shows and took one unit back "
+        f"({stage.address}/console/{stage.merchant.slug}/tills/shifts)"
     )
 
 

@@ -49,9 +49,9 @@ from shopfloor.inventory.service import (
     put_back,
     receive,
     shortages,
-    sold,
     transfer,
 )
+from shopfloor.inventory.till_sales import TillPool, sold
 
 __all__ = [
     "WAYS",
@@ -69,6 +69,7 @@ __all__ = [
     "PoolKind",
     "SignContradicts",
     "StockChanged",
+    "TillPool",
     "UnitsArrived",
     "UnknownStock",
     "VariantLeft",

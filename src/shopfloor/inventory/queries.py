@@ -251,6 +251,20 @@ async def levels(tx: Tx, *, shop_id: int, variant_ids: Sequence[int] | None) -> 
     )
 
 
+async def levels_of_pool(tx: Tx, *, shop_id: int, pool_id: int) -> list[Level]:
+    return await every(
+        tx,
+        _level,
+        """
+        SELECT id, shop_id, variant_id, location_id, pool_id, kind::text, ready_on, source, quantity, held,
+               allocated, shortfall
+          FROM stock.level WHERE shop_id = %(shop_id)s AND pool_id = %(pool_id)s ORDER BY variant_id, id
+        """,
+        shop_id=shop_id,
+        pool_id=pool_id,
+    )
+
+
 async def movements(
     tx: Tx, *, shop_id: int, variant_id: int, after: int | None, before: int | None, limit: int
 ) -> list[Movement]:

@@ -166,54 +166,6 @@ async def transfer(
     await tell_arrived(tx, shop_id=shop_id, pool_id=ledger.level(target).pool_id, variant_ids=[variant_id])
 
 
-async def sold(
-    tx: Tx, *, shop_id: int, pool_id: int, location_id: int, variant_id: int, quantity: int, source: str
-) -> bool:
-    """A till handed units over, perhaps offline.  Never refused; once per `source`, False when known already.
-
-    Takes the pool's own free units first, then free ones of the open pool at that location, then breaks
-    promises.  Units the books did not know about are booked as found and sold at once.
-    """
-    _check(quantity)
-    own = await pool_queries.lock_pool(tx, shop_id=shop_id, pool_id=pool_id)
-    if own is None:
-        raise UnknownStock(pool_id=pool_id)
-    await check_location(tx, shop_id=shop_id, location_id=location_id)
-    if not await queries.insert_sale(tx, shop_id=shop_id, source=source):
-        return False
-    open_id = (await open_pool(tx, shop_id=shop_id)).id
-    plain = await ensure_level(
-        tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=pool_id
-    )
-    levels = [
-        level
-        for level in await queries.lock_levels_of(
-            tx, shop_id=shop_id, pool_ids=sorted({pool_id, open_id}), variant_ids=[variant_id]
-        )
-        if level.location_id == location_id and level.kind is LotKind.ON_HAND
-    ]
-    levels.sort(key=lambda level: (level.pool_id != pool_id, level.id))
-    ledger = LedgerSession(levels)
-    gone = quantity
-    for level in levels:
-        units = min(gone, level.free)
-        ledger.change(level.id, quantity=-units)
-        gone -= units
-    for level in [ledger.level(level.id) for level in levels]:
-        units = min(gone, level.quantity)
-        ledger.change(level.id, quantity=-units, fact=True)
-        gone -= units
-    await ledger.write(tx, kind="sold", reason=source)
-    if gone:
-        for kind, units in (("adjusted", gone), ("sold", -gone)):
-            await queries.move(
-                tx, kind=kind, reason=source, level_ids=[plain], quantity=[units], held=[0], allocated=[0],
-                shortfall=[0],
-            )  # fmt: skip
-    await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
-    return True
-
-
 async def put_back(
     tx: Tx,
     *,

@@ -38,7 +38,10 @@ async def about_order(
     """To whoever placed the order, in the language it was placed in; nobody without an address."""
     found = await told_queries.told(tx, ids=[order_id])
     order = next((each for each in found if each.shop_id == shop_id), None)
-    if order is not None:
+    if order is None:
+        return
+    # Whoever buys in a store has the receipt and the goods in hand.
+    if order.contact_email or not await told_queries.sold_at_a_till(tx, order_id=order_id):
         await _to_buyer(tx, kind, order, fact_id=fact_id, facts=facts or {}, expires_at=expires_at)
 
 

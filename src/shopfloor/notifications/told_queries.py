@@ -80,6 +80,15 @@ async def told(tx: Tx, *, ids: Sequence[UUID]) -> list[Told]:
     return await tx.every(Told, _TOLD + "WHERE id = ANY(%(ids)s)", ids=list(ids))
 
 
+async def sold_at_a_till(tx: Tx, *, order_id: UUID) -> bool:
+    return bool(
+        await tx.value(
+            "SELECT channel = 'till' FROM orders.v_at_counter WHERE order_id = %(order_id)s",
+            order_id=order_id,
+        )
+    )
+
+
 async def told_lines(tx: Tx, *, ids: Sequence[UUID]) -> list[ToldLine]:
     return await tx.every(
         ToldLine,

@@ -28,7 +28,7 @@ async def _narrowing(
     payment_status: str | None = None,
     fulfilment_status: str | None = None,
     show_id: Id | None = None,
-    channel: Literal["show", "shop"] | None = None,
+    channel: Literal["show", "shop", "till"] | None = None,
     since: Day | None = None,
     until: Day | None = None,
     search: Annotated[str | None, Query(max_length=100)] = None,

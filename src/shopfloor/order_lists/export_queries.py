@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.orders import fulfilment_for
+from shopfloor.orders import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ExportedOrder:
     cancelled_at: datetime | None
 
     def __post_init__(self) -> None:
-        told = fulfilment_for(self.fulfilment_status, self.status, self.payment_status)
+        told = Order.named_fulfilment(self.fulfilment_status, self.status, self.payment_status)
         object.__setattr__(self, "fulfilment_status", str(told))
 
 

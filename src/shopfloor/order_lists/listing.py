@@ -20,6 +20,7 @@ from shopfloor.orders import Status
 
 CHANNEL_SHOW: Final = "show"
 CHANNEL_SHOP: Final = "shop"
+CHANNEL_TILL: Final = "till"
 # What a search finds is counted so far.
 MOST_FOUND: Final = 1000
 # Digits of a whole telephone number, and those of a subscriber, that are the same with and without a country's code.
@@ -32,7 +33,7 @@ class Narrowed(TypedDict, total=False):
     """What a list of orders is narrowed down to; days are the shop's.
 
     `search`: a number, or part of a name, phone (however it is set out), e-mail, or of the title or SKU of a
-    product.  `channel`: "show", or "shop" for what was sold outside of shows.
+    product.  `channel`: "show", "till", or "shop" for what was sold on the shop's pages.
     """
 
     status: str | None
@@ -62,7 +63,8 @@ async def _filters(
         narrowed.get("fulfilment_status"),
         since,
         until,
-        {CHANNEL_SHOP: True, CHANNEL_SHOW: False}.get(narrowed.get("channel") or ""),
+        {CHANNEL_SHOP: True, CHANNEL_SHOW: False, CHANNEL_TILL: True}.get(narrowed.get("channel") or ""),
+        {CHANNEL_SHOP: False, CHANNEL_TILL: True}.get(narrowed.get("channel") or ""),
     )
 
 

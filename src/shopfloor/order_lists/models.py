@@ -5,7 +5,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from shopfloor.kernel.records import dataclass
-from shopfloor.orders import fulfilment_for
+from shopfloor.orders import Order
 
 
 class Counts(dict[str, int]):
@@ -41,5 +41,5 @@ class OrderSummary:
         object.__setattr__(
             self,
             "fulfilment_status",
-            str(fulfilment_for(self.fulfilment_status, self.status, self.payment_status)),
+            str(Order.named_fulfilment(self.fulfilment_status, self.status, self.payment_status)),
         )

@@ -35,6 +35,7 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     outside_shows: bool | None = None
+    at_tills: bool | None = None
 
     @property
     def narrows(self) -> bool:
@@ -44,7 +45,7 @@ class Filters:
         )
 
 
-# Goods that are ready stand as that, whether or not they are paid: what is not is on hold (`orders.fulfilment_for`).
+# Goods that are ready stand as that, whether or not they are paid: what is not is on hold (`orders.Order.named_fulfilment`).
 # Nothing is to do for the goods of an order that is cancelled.
 _FILTERS: Final = """
     (%(status)s::text IS NULL OR o.status = %(status)s)
@@ -59,6 +60,7 @@ _FILTERS: Final = """
     AND (%(since)s::timestamptz IS NULL OR o.placed_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR o.placed_at < %(until)s)
     AND (%(outside_shows)s::boolean IS NULL OR (o.show_id IS NULL) = %(outside_shows)s)
+    AND (%(at_tills)s::boolean IS NULL OR (o.channel IS NOT NULL AND o.channel = 'till') = %(at_tills)s)
     """
 
 

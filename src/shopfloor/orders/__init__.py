@@ -20,13 +20,13 @@ from shopfloor.orders.charges import mark_paid
 from shopfloor.orders.checkout import Checkout, begin_checkout, complete, prepare
 from shopfloor.orders.checkout_form import Address, Form
 from shopfloor.orders.checkouts import Checkouts
+from shopfloor.orders.counter import Counter
 from shopfloor.orders.events import OrderPlaced
 from shopfloor.orders.hearing import HEARD
 from shopfloor.orders.models import (
     Order,
     Party,
     Status,
-    fulfilment_for,
 )
 from shopfloor.orders.order_view import OrderView
 from shopfloor.orders.presale import answer_delay, delay, lot_delayed, lot_ready, mark_ready
@@ -44,6 +44,7 @@ __all__ = [
     "Checkout",
     "CheckoutNotFound",
     "Checkouts",
+    "Counter",
     "Form",
     "NoDelay",
     "Order",
@@ -63,7 +64,6 @@ __all__ = [
     "delay",
     "editing",
     "forget_contacts",
-    "fulfilment_for",
     "lot_delayed",
     "lot_ready",
     "mark_paid",

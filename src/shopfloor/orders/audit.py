@@ -116,6 +116,8 @@ async def audit_asked(tx: Tx) -> AuditRow:
                       WHEN p.method = 'exchange' THEN coalesce(x.paid, 0)
                       -- What was given up before it was charged.
                       WHEN p.method = 'let_go' THEN p.amount_minor
+                      -- A till splits what is paid over tenders; the audit of tills adds them up.
+                      WHEN o.channel = 'till' THEN p.amount_minor
                       WHEN r.taken > 0 AND p.id <> r.payment_id AND p.created_at > r.ended_at THEN o.first_minor - r.taken
                       WHEN p.purpose = 'balance' THEN o.total_minor - o.first_minor
                       ELSE o.first_minor - coalesce(x.paid, 0) END), '{}') AS offending

@@ -35,8 +35,8 @@ def order_row(
     key: str,
     tax_minor: int,
     shipping_name: str,
-    calculation: Mapping[str, Any],
-    return_terms: Mapping[str, Any],
+    calculation: Mapping[str, Any] | None,
+    return_terms: Mapping[str, Any] | None,
     joins_order_id: UUID | None = None,
 ) -> dict[str, object]:
     """A draft as `insert_orders` writes it."""

@@ -233,6 +233,11 @@ class Order:
         put(self, "cancelled_by", Party(self.cancelled_by) if self.cancelled_by else None)
         put(self, "cancel_why", Why(self.cancel_why) if self.cancel_why else None)
 
+    @staticmethod
+    def named_fulfilment(stored: str, status: str, payment_status: str) -> FulfilmentStatus:
+        """As `fulfilment_for`, for who reads orders in lists."""
+        return fulfilment_for(stored, status, payment_status)
+
     @property
     def total(self) -> Money:
         return Money(self.total_minor, self.currency)

@@ -201,6 +201,15 @@ async def mark_delivered(tx: Tx, *, order_id: UUID, at: datetime | None) -> None
     )
 
 
+async def mark_sold_at(tx: Tx, *, order_id: UUID, channel: str, location_id: int) -> None:
+    await tx.run(
+        "UPDATE orders.orders SET channel = %(channel)s, location_id = %(location_id)s WHERE id = %(order_id)s",
+        order_id=order_id,
+        channel=channel,
+        location_id=location_id,
+    )
+
+
 async def add_returned(tx: Tx, *, line_id: int, quantity: int) -> None:
     await tx.run(
         "UPDATE orders.line SET returned_quantity = returned_quantity + %(quantity)s WHERE id = %(line_id)s",

@@ -36,6 +36,7 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import TooMany, Unavailable
 from shopfloor.kernel.records import dataclass
+from shopfloor.stock import counter
 from shopfloor.stock.models import Answer, Code, Held, Refused, Request
 from shopfloor.stock.reserving import reserve
 from shopfloor.stock.speculation import Speculation, SpeculativeBatch, answers_of, carry_out, warm_up
@@ -130,6 +131,9 @@ class Intake:
     pipeline: statements are sent at once and waited for when something is fetched, so row counts are not known
     there.
     """
+
+    handed_over = staticmethod(counter.hand_over)
+    """What left a store over its counter asks for nothing: it is taken in as it was."""
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ from shopfloor.web import (
     sitemaps,
     sms,
     supplier,
+    till_receipts,
     unsubscribe,
     verify,
     waitlist_pages,
@@ -70,6 +71,7 @@ from shopfloor.web.console import (
     suppliers,
     taxes,
     terms,
+    tills,
     unpaid,
     webhooks,
 )
@@ -93,7 +95,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections,
+        sign_in, account, overview, networks, shows, studio, report, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections, tills,
         product_import, products, stock_grid, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip
@@ -121,6 +123,7 @@ def routers() -> list[APIRouter]:
         returning.router,
         sms.router,
         supplier.router,
+        till_receipts.router,
         unsubscribe.router,
         *(desk.router for desk in desks),
     ]

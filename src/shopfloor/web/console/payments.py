@@ -288,7 +288,7 @@ async def switch_account(desk: Manager, account_id: Id, on: Tick) -> Response:
 
 
 @router.post("/account/{account_id}/capture")
-async def capture_later(desk: Manager, account_id: Id, later: Tick) -> Response:
+async def capture_later(desk: Manager, account_id: Id, later: Tick = False) -> Response:
     """Whether buyers are charged when their orders ship, or when they are placed."""
     try:
         async with desk.work() as tx:

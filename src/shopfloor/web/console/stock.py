@@ -236,12 +236,11 @@ async def open_pool(
         return desk.refused("/stock#apart", NotAName())
     with desk.back_if_refused("/stock#apart"):
         async with desk.work() as tx:
-            await inventory.open_till_pool(
+            await inventory.TillPool.open(
                 tx,
                 shop_id=desk.shop.id,
                 location_id=location_id,
                 name=name.strip(),
-                quotas={},
                 kind=inventory.PoolKind(kind),
             )
     return desk.back("/stock#apart", desk.say(N_("Created. Move units to it.")))

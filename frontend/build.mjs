@@ -27,11 +27,7 @@ const islands = readdirSync("src")
   )
   .filter((path) => path !== undefined);
 
-const result = await build({
-  entryPoints: [
-    ...styles.map((path) => ({ in: path, out: basename(path, ".css") })),
-    ...islands.map((path) => ({ in: path, out: path.split(/[\\/]/)[1] })),
-  ],
+const options = {
   outdir: out,
   bundle: true,
   minify: true,
@@ -46,11 +42,22 @@ const result = await build({
   charset: "utf8",
   metafile: true,
   logLevel: "warning",
-});
+};
+const entries = (paths) =>
+  paths.map((path) => ({ in: path, out: path.split(/[\\/]/)[1].replace(/\.css$/, "") }));
+// A till keeps its page on the device and shares nothing with a shopper's: what both use would be cut in more and
+// smaller pieces, which a phone in the room would have to fetch.
+const isTill = (path) => /^src[\\/]till/.test(path);
+const results = await Promise.all(
+  [[...styles, ...islands.filter((path) => !isTill(path))], islands.filter(isTill)].map((paths) =>
+    build({ ...options, entryPoints: entries(paths) }),
+  ),
+);
+const outputs = Object.assign({}, ...results.map((result) => result.metafile.outputs));
 
 const manifest = {};
 const weight = (file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).length;
-for (const [path, output] of Object.entries(result.metafile.outputs)) {
+for (const [path, output] of Object.entries(outputs)) {
   // What an island fetches later is an entry of its own to the bundler, not to a page.
   if (![...styles, ...islands].includes(output.entryPoint ?? "")) continue;
   const file = relative(out, resolve(path));
@@ -84,7 +91,7 @@ for (const [name, content] of plain) {
 
 const files = [
   ...plain.map(([name]) => manifest[name].file),
-  ...Object.keys(result.metafile.outputs).map((path) => relative(out, resolve(path))),
+  ...Object.keys(outputs).map((path) => relative(out, resolve(path))),
 ];
 const packed = [];
 for (const file of files) {

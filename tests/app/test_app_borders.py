@@ -38,6 +38,8 @@ OPEN = {
     ("GET", "/s/{shop}/verify"), ("GET", "/s/{shop}/verify.html"), ("GET", "/v1/{shop}/statements"), ("GET", "/v1/{shop}/statements/{number}"), ("GET", "/v1/{shop}/log/checkpoint"),
     ("GET", "/v1/{shop}/log/inclusion"), ("GET", "/v1/{shop}/log/consistency"), ("GET", "/v1/{shop}/log/keys"),
     ("GET", "/v1/{shop}/witness/key"), ("POST", "/v1/{shop}/witness/add-checkpoint"),
+    ("GET", "/till/{shop}"), ("GET", "/till/{shop}/sell"), ("GET", "/till/{shop}/display"), ("GET", "/till/{shop}/worker.js"),
+    ("GET", "/till/{shop}/manifest.webmanifest"),
     ("GET", "/s/{shop}/fapiao"), ("GET", "/push-worker.js"), ("GET", "/s/{shop}/push"), ("POST", "/s/{shop}/push"), ("POST", "/s/{shop}/push/remove"), ("POST", "/till/{shop}/api/pair"),
 }  # fmt: skip
 # Open to the one person, or provider, whose it is: for everybody else it is not there.

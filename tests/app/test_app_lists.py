@@ -162,6 +162,7 @@ ONE_THING = {
     "/s/{shop}/orders/{order_id}", "/reset/{token}", "/claim/{token}", "/join/{token}", "/sign-in", "/robots.txt",
     "/account/second-factor/{name}", "/account/recovery-codes/{name}", "/account/recovery-codes/{name}.txt",
     "/s/{shop}/search", "/s/{shop}/pages/{kind}", "/s/{shop}/accent.css", "/console/{shop}/brand", "/console/{shop}/contact", "/console/{shop}/policies",
+    "/till/{shop}", "/till/{shop}/sell", "/till/{shop}/display", "/till/{shop}/worker.js", "/till/{shop}/manifest.webmanifest",
     "/s/{shop}/push", "/push-worker.js", "/trust", "/trust/shopfloor.crt", "/favicon.ico", "/supplier/{key}/orders/{order_id}.csv", "/console/{shop}/orders/{order_id}",
     "/console/{shop}/products/new", "/console/{shop}/products/import", "/console/{shop}/products/import/images", "/console/{shop}/products/export.csv",
     "/console/{shop}/orders/export.csv",

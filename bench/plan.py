@@ -19,7 +19,7 @@ import numpy as np
 from shopfloor.demand.learner import Predictive
 from shopfloor.demand.models import POINTS
 from shopfloor.supply.models import Tier
-from shopfloor.supply.solver.matching import SOLVER, Limits, solve
+from shopfloor.supply.solver.matching import SOLVER, SolverLimits, solve
 from shopfloor.supply.solver.problem import Buy, Capacity, Need, Offer, Problem, Style, judge
 
 SUPPLIERS = 6
@@ -101,7 +101,7 @@ def main() -> None:
     )
     for styles in sizes:
         problem = instance(styles)
-        found = solve(problem, Limits(seconds=SECONDS.get(styles, 60.0), gap=1e-4))
+        found = solve(problem, SolverLimits(seconds=SECONDS.get(styles, 60.0), gap=1e-4))
         plain = unplanned(problem)
         ratio = plain / found.verdict.cost_scaled
         variants = sum(len(style.needs) for style in problem.styles)

@@ -35,7 +35,16 @@ import uvloop
 
 from shopfloor.kernel.database import Database
 from shopfloor.live.models import Show, ShowStatus
-from shopfloor.rooms import Buy, Gateway, Limits, RoomHandlers, Rooms, make_protocol, room_endpoint, wire
+from shopfloor.rooms import (
+    AdmissionLimits,
+    Buy,
+    Gateway,
+    RoomHandlers,
+    Rooms,
+    make_protocol,
+    room_endpoint,
+    wire,
+)
 from shopfloor.rooms.room import ChatLine, Room
 from shopfloor.rooms.rooms import OpenRoom
 from shopfloor.rooms.state import LineState, OfferState, RoomState, ShowState
@@ -49,7 +58,9 @@ RESUMES = 1000
 SHOW = Show(
     7, 1, "T", {}, ShowStatus.LIVE, None, None, 5, None, None, datetime(2026, 1, 1, tzinfo=UTC), None, 0, None
 )
-LIMITS = Limits(sockets_per_shopper=100_000, buys_per_second=1e6, buy_burst=10_000, message_burst=1000)
+LIMITS = AdmissionLimits(
+    sockets_per_shopper=100_000, buys_per_second=1e6, buy_burst=10_000, message_burst=1000
+)
 
 
 class OpenRooms(Rooms):

@@ -503,7 +503,7 @@ class Victims:
         before, end = answers(), time.monotonic() + RECOVERY
         while answers() == before:
             if time.monotonic() > end:
-                return ["the web process does not sell any more"]
+                return ["the web process no longer sells"]
             time.sleep(0.05)
         return []
 

@@ -51,6 +51,7 @@ from shopfloor.auth import api as accounts_api
 from shopfloor.auth import people_api, shops_api
 from shopfloor.brand import LARGE_BODIES as LARGE_BRAND
 from shopfloor.catalog import api as catalog_api
+from shopfloor.catalog import import_api as catalog_import_api
 from shopfloor.chat import api as chat_api
 from shopfloor.customers import api as customers_api
 from shopfloor.demand import api as demand_api
@@ -446,7 +447,7 @@ class PathRouter:
 
 
 JSON = (
-    people_api, shops_api, catalog_api, stock_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
+    people_api, shops_api, catalog_import_api, catalog_api, stock_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
     promotions_api, order_edits_api, returns_api, metrics_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
     fapiao_api, messages_api, tills_api, till_device_api,
 )  # fmt: skip

@@ -176,7 +176,7 @@ COUNTED_IN_ROOMS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
 
 
 async def _released(tx: Tx, fact: stock.HoldsReleased) -> None:
-    """Units that came back by any way are offered to who waits for them."""
+    """Units returned for any reason are offered to the waitlist."""
     variants = sorted({hold.variant_id for hold in fact.holds})
     await purchases.serve(tx, shop_id=fact.shop_id, pool_id=fact.pool_id, variant_ids=variants)
 

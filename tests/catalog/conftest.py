@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from shopfloor import accounts, auth, picture_files, shop_borders
-from shopfloor.catalog import api
+from shopfloor.catalog import api, import_api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.route_access import check_every_route_is_decided
@@ -52,6 +52,7 @@ async def app(database: Database, tmp_path: Path) -> FastAPI:
     app = FastAPI()
     settings = Settings.model_validate({"data_dir": tmp_path})
     http.install(app, Services(database, settings=settings, named_by=shop_borders.named_by))
+    app.include_router(import_api.router)
     app.include_router(api.router)
     shoppers_api.install(app, public=None)
     app.mount("/pictures", picture_files.PictureFiles(tmp_path / "pictures"))

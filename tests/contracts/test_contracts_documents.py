@@ -60,6 +60,13 @@ def test_no_page_and_no_message_uses_a_word_to_avoid() -> None:
     assert {where: found for where, text in pages.items() if (found := AVOIDED.findall(text))} == {}
 
 
+def test_no_docstring_and_no_comment_uses_a_word_to_avoid() -> None:
+    source = DOCS.parent / "src/shopfloor"
+    texts = {str(file.relative_to(source)): file.read_text() for file in source.rglob("*.py")}
+
+    assert {where: found for where, text in texts.items() if (found := AVOIDED.findall(text))} == {}
+
+
 # What pages say of the program
 
 

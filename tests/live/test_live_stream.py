@@ -28,11 +28,11 @@ from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Conflict
 from shopfloor.live.models import Show, ShowStatus
 from shopfloor.rooms import (
+    AdmissionLimits,
     Beat,
     Buy,
     ChatLine,
     Gateway,
-    Limits,
     RoomHandlers,
     Rooms,
     Said,
@@ -180,7 +180,9 @@ async def staff_door(token: str, shop_id: int) -> str | None:
 
 
 @asynccontextmanager
-async def running(limits: Limits | None = None, doors: RoomHandlers | None = None) -> AsyncGenerator[House]:
+async def running(
+    limits: AdmissionLimits | None = None, doors: RoomHandlers | None = None
+) -> AsyncGenerator[House]:
     beats: list[Beat] = []
     posted: list[int] = []
     rooms = NoDatabase()
@@ -191,7 +193,7 @@ async def running(limits: Limits | None = None, doors: RoomHandlers | None = Non
         or RoomHandlers(
             buy=buy_door, chat=chat_door, beat=beats.extend, staff=staff_door, posted=posted.append
         ),
-        limits=limits or Limits(),
+        limits=limits or AdmissionLimits(),
     )
     config = uvicorn.Config(
         room_endpoint(gateway),
@@ -384,7 +386,7 @@ async def test_chat_is_acknowledged_held_or_refused(house: House) -> None:
 
 async def test_chat_is_limited_per_shopper_over_all_sockets_but_not_for_the_host() -> None:
     # Nobody may say a fourth thing because the first three took a while.
-    async with running(Limits(chat_every=60.0)) as house:
+    async with running(AdmissionLimits(chat_every=60.0)) as house:
         await _said_too_much(house)
 
 
@@ -566,7 +568,7 @@ async def test_sockets_of_one_shopper_and_of_one_address_are_capped(house: House
 
 
 async def test_sockets_behind_one_forwarded_address_are_capped() -> None:
-    async with running(Limits(sockets_per_address=2)) as house:
+    async with running(AdmissionLimits(sockets_per_address=2)) as house:
         far = {"X-Forwarded-For": "1.2.3.4, 203.0.113.9"}
         near = [
             house.visit(hello=HELLO, headers={**far, "Cookie": f"shopper={uuid4().hex}"}) for _ in range(2)
@@ -839,7 +841,7 @@ async def test_who_watches_without_a_socket_is_counted_like_who_has_one(house: H
 
 
 async def test_likes_without_a_socket_are_counted_and_shown_and_limited() -> None:
-    async with running(Limits(posts_every=60.0, post_burst=3)) as house:
+    async with running(AdmissionLimits(posts_every=60.0, post_burst=3)) as house:
         cookies = {"shopper": uuid4().hex}
         async with (
             httpx.AsyncClient(
@@ -904,7 +906,7 @@ async def test_what_makes_no_sense_is_refused_and_counts_nobody(house: House, wh
 
 async def test_a_limit_outlasts_the_sweep_of_every_second() -> None:
     async with (
-        running(Limits(chat_every=60.0, chat_burst=1)) as house,
+        running(AdmissionLimits(chat_every=60.0, chat_burst=1)) as house,
         httpx.AsyncClient(
             timeout=PATIENCE, base_url=f"http://127.0.0.1:{house.port}", cookies={"shopper": uuid4().hex}
         ) as http,

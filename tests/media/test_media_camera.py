@@ -22,7 +22,7 @@ from shopfloor.media.camera import CameraSocket, Hello, Kind, MediaMessage, read
 from shopfloor.media.codecs import opus_config, opus_samples
 from shopfloor.media.models import BadMedia, BadStream
 from shopfloor.media.packager import Event, Packager, PartReady, RunOpened, SegmentClosed
-from shopfloor.media.rtmp import Limits
+from shopfloor.media.rtmp import StreamLimits
 
 # A packet of 20 ms, as Opus' table of contents states it: 48 kHz, one frame.
 SOUND = bytes([0xFC]) + b"s" * 20
@@ -72,7 +72,8 @@ class Place:
 @asynccontextmanager
 async def place(database: Database, directory: Path, **limits: float) -> AsyncGenerator[Place]:
     staff = Someone()
-    async with studio(database, directory, staff=staff, limits=Limits(drain_seconds=0.05, **limits)) as made:  # pyright: ignore[reportArgumentType]
+    drained = StreamLimits(drain_seconds=0.05, **limits)  # pyright: ignore[reportArgumentType]
+    async with studio(database, directory, staff=staff, limits=drained) as made:
         listener = await asyncio.get_running_loop().create_server(
             lambda: CameraSocket(made.server, set()), "127.0.0.1", 0
         )

@@ -18,7 +18,7 @@ from tests.waiting import PATIENCE, soon
 from shopfloor import media
 from shopfloor.kernel.database import Database
 from shopfloor.media import relay
-from shopfloor.media.rtmp import Limits
+from shopfloor.media.rtmp import StreamLimits
 
 
 @dataclass
@@ -40,7 +40,7 @@ async def process(database: Database, directory: Path) -> AsyncGenerator[Process
         directory,
         "127.0.0.1",
         0,
-        limits=Limits(drain_seconds=0.05),
+        limits=StreamLimits(drain_seconds=0.05),
         airtimes=always,
         staff=Everybody(),
     )

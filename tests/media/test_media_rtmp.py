@@ -26,7 +26,7 @@ from shopfloor.media.chunks import (
     cut,
 )
 from shopfloor.media.models import CodecRefused, EndCause, KeyRefused
-from shopfloor.media.rtmp import Limits, Publisher, RtmpServer
+from shopfloor.media.rtmp import Publisher, RtmpServer, StreamLimits
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Seen:
 
 
 @asynccontextmanager
-async def serving(limits: Limits | None = None) -> AsyncGenerator[tuple[RtmpServer, int, list[Seen]]]:
+async def serving(limits: StreamLimits | None = None) -> AsyncGenerator[tuple[RtmpServer, int, list[Seen]]]:
     sinks: list[Seen] = []
 
     async def admit(key: str, publisher: Publisher) -> Seen:
@@ -66,7 +66,7 @@ async def serving(limits: Limits | None = None) -> AsyncGenerator[tuple[RtmpServ
         sinks.append(Seen())
         return sinks[-1]
 
-    server = RtmpServer(admit, limits=limits or Limits(drain_seconds=0.1))
+    server = RtmpServer(admit, limits=limits or StreamLimits(drain_seconds=0.1))
     port = await server.start("127.0.0.1", 0)
     try:
         yield server, port, sinks
@@ -190,7 +190,7 @@ async def test_what_is_not_rtmp_is_closed_without_a_word(data: bytes) -> None:
 
 
 async def test_a_slow_handshake_is_cut() -> None:
-    async with serving(Limits(step_seconds=0.2)) as (server, port, _):
+    async with serving(StreamLimits(step_seconds=0.2)) as (server, port, _):
         for sent in (b"", b"\x03" + bytes(100), b"\x03" + bytes(1536) + bytes(10)):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(sent)
@@ -201,7 +201,7 @@ async def test_a_slow_handshake_is_cut() -> None:
 
 async def test_who_connects_and_never_publishes_is_cut() -> None:
     async with (
-        serving(Limits(publish_seconds=0.2, step_seconds=0.2)) as (server, port, _),
+        serving(StreamLimits(publish_seconds=0.2, step_seconds=0.2)) as (server, port, _),
         encoder(port) as camera,
     ):
         await camera.connect()
@@ -221,7 +221,7 @@ async def test_too_much_before_publishing_is_cut() -> None:
 
 async def test_silence_ends_a_stream() -> None:
     async with (
-        serving(Limits(idle_seconds=0.2, step_seconds=0.2)) as (_, port, sinks),
+        serving(StreamLimits(idle_seconds=0.2, step_seconds=0.2)) as (_, port, sinks),
         encoder(port, key="right"),
     ):
         await asyncio.wait_for(sinks[0].over.wait(), PATIENCE)
@@ -233,7 +233,7 @@ async def test_silence_ends_a_stream() -> None:
 async def test_silent_strangers_never_keep_a_camera_out(strangers: int) -> None:
     """They may be as many as they like: forty fit, and the others make room for each other."""
     async with (
-        serving(Limits(strangers=strangers)) as (server, port, sinks),
+        serving(StreamLimits(strangers=strangers)) as (server, port, sinks),
         encoder(port, key="right") as first,
     ):
         silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(60)]
@@ -247,7 +247,7 @@ async def test_silent_strangers_never_keep_a_camera_out(strangers: int) -> None:
 
 
 async def test_publishers_are_bounded_and_the_next_is_told() -> None:
-    async with serving(Limits(publishers=1, drain_seconds=0.1)) as (server, port, _):
+    async with serving(StreamLimits(publishers=1, drain_seconds=0.1)) as (server, port, _):
         async with encoder(port, key="right"), encoder(port) as second:
             await second.connect()
             await second.create()
@@ -300,7 +300,10 @@ async def test_play_is_refused_in_words() -> None:
 
 
 async def test_who_shakes_hands_and_does_not_connect_is_cut() -> None:
-    async with serving(Limits(step_seconds=0.2, publish_seconds=60)) as (server, port, _), encoder(port):
+    async with (
+        serving(StreamLimits(step_seconds=0.2, publish_seconds=60)) as (server, port, _),
+        encoder(port),
+    ):
         await until(lambda: server.connections == 1)
         await until(lambda: server.connections == 0)
 
@@ -375,7 +378,7 @@ async def test_aggregates_are_split() -> None:
 
 
 async def test_a_file_sent_too_fast_is_slowed_down() -> None:
-    async with serving(Limits(lead=1.0)) as (_, port, sinks), encoder(port, key="right") as camera:
+    async with serving(StreamLimits(lead=1.0)) as (_, port, sinks), encoder(port, key="right") as camera:
         sinks[0].ahead = 1.4
         camera.send_tag(Tag(9, 0, b"\x27\x01abc"))
         await until(lambda: len(sinks[0].messages) == 1)

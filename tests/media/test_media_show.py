@@ -29,7 +29,7 @@ from shopfloor.media.access import Airtime, Staff
 from shopfloor.media.chunks import COMMAND, Message
 from shopfloor.media.playlist import from_ms, in_ms
 from shopfloor.media.recorder import Note, RunFile
-from shopfloor.media.rtmp import Limits
+from shopfloor.media.rtmp import StreamLimits
 
 
 @dataclass
@@ -83,7 +83,7 @@ async def studio(database: Database, directory: Path, **options: Any) -> AsyncGe
     async def ended(channel_id: int, run_id: UUID, at: datetime) -> None:
         heard.append(("ended", channel_id, run_id, at))
 
-    options.setdefault("limits", Limits(drain_seconds=0.05))
+    options.setdefault("limits", StreamLimits(drain_seconds=0.05))
     options.setdefault("airtimes", always)
     options.setdefault("staff", Everybody())
     server = media.MediaServer(
@@ -276,7 +276,7 @@ async def test_a_second_publisher_is_refused_until_the_first_falls_silent(
     database: Database, tmp_path: Path
 ) -> None:
     async with (
-        studio(database, tmp_path, limits=Limits(takeover_seconds=2.0, drain_seconds=0.05)) as at,
+        studio(database, tmp_path, limits=StreamLimits(takeover_seconds=2.0, drain_seconds=0.05)) as at,
         film.encoder(at.port, key=at.key) as first,
     ):
         for tag in film.stream(seconds=3):
@@ -378,7 +378,7 @@ async def test_before_the_show_and_after_it_the_picture_is_for_staff(
 
     staff = {"cookie": "session=staff"}
     async with (
-        studio(database, tmp_path, airtimes=airtimes, staff=Signed(), limits=Limits(lead=60)) as at,
+        studio(database, tmp_path, airtimes=airtimes, staff=Signed(), limits=StreamLimits(lead=60)) as at,
         film.encoder(at.port, key=at.key) as camera,
     ):
         tags = list(film.stream(seconds=16))
@@ -840,7 +840,7 @@ async def test_the_audit_finds_one_flipped_byte(database: Database, tmp_path: Pa
 
 
 async def test_a_changed_key_ends_the_stream(database: Database, tmp_path: Path) -> None:
-    async with studio(database, tmp_path, limits=Limits(recheck_seconds=0.1, drain_seconds=0.05)) as at:
+    async with studio(database, tmp_path, limits=StreamLimits(recheck_seconds=0.1, drain_seconds=0.05)) as at:
         async with film.encoder(at.port, key=at.key) as camera:
             for tag in film.stream(seconds=2):
                 camera.send_tag(tag)

@@ -464,7 +464,7 @@ async def test_money_that_fits_no_order_is_said_once(market: Market) -> None:
         (2, 3, True, True),
         (2, 2, True, False),
         (2, 1, True, False),
-        # It came just now, or so long ago that it is no news; or nobody pays through the account any more.
+        # It came just now, or so long ago that it is no news; or nobody pays through the account now.
         (0.5, None, True, False),
         (72, None, True, False),
         (2, None, False, False),

@@ -43,8 +43,8 @@ from shopfloor.returns.models import (
     Condition,
     Journey,
     Reason,
+    ReturnTerms,
     State,
-    Terms,
     last_day,
     refund_due,
     standings,
@@ -76,12 +76,12 @@ def line(line_id: int = 1, *, units: int = 3, product_id: int = 7, **changes: in
     return SimpleNamespace(**{**plain, **changes})
 
 
-def terms(law: Law, **changes: Any) -> Terms:
+def terms(law: Law, **changes: Any) -> ReturnTerms:
     plain: dict[str, Any] = {
         "law": law, "withdrawal_days": 14 if law is not Law.CN else 7, "goodwill_days": 0, "claim_days": 730,
         "seller_pays": False, "standard_minor": 500, "note": "", "exceptions": {},
     }  # fmt: skip
-    return Terms(**{**plain, **changes})
+    return ReturnTerms(**{**plain, **changes})
 
 
 MONDAY = date(2026, 11, 2)

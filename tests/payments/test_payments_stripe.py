@@ -264,11 +264,11 @@ async def test_a_reserved_payment_is_what_its_intent_says_and_not_what_its_sessi
         adapter = served.adapter(http)
         attempt = await begun(adapter, capture_later=True)
         served.sandbox.decide(attempt.reference, "pay")
-        with served.sandbox.books.open() as book:
+        with served.sandbox.store.open() as store:
             [intent] = [
-                each for each in book.every("payment_intent", KEY) if each["_session"] == attempt.reference
+                each for each in store.every("payment_intent", KEY) if each["_session"] == attempt.reference
             ]
-            book.put(KEY, intent | change)
+            store.put(KEY, intent | change)
 
         told = await adapter.look_up(attempt)
 

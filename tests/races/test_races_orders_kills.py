@@ -88,7 +88,7 @@ async def in_a_process_killed_at(number: int | None, line: Proxy, purchase: Purc
 
 
 async def nobody_is_in_a_transaction(db: Database) -> None:
-    """What the dead said last has been done, or given up: nothing is locked any more."""
+    """What the dead said last has been done, or given up: nothing is locked now."""
 
     async def over() -> bool:
         async with db.transaction() as tx:

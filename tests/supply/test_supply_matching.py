@@ -11,11 +11,11 @@ import pytest
 
 from shopfloor.supply.models import Infeasible, Tier
 from shopfloor.supply.solver.columns import solve_columns
-from shopfloor.supply.solver.matching import Limits, components, solve
+from shopfloor.supply.solver.matching import SolverLimits, components, solve
 from shopfloor.supply.solver.problem import Buy, Capacity, Need, Offer, Problem, Style, judge
 from shopfloor.supply.solver.response import menu, respond
 
-EXACT = Limits(seconds=30.0, gap=0.0)
+EXACT = SolverLimits(seconds=30.0, gap=0.0)
 
 
 def need(variant_id: int, demand: tuple[int, ...], **other: int | str) -> Need:

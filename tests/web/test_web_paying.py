@@ -311,8 +311,8 @@ async def test_a_refund_goes_back_to_where_the_money_came_from_once(till: Till) 
 
     found = await till.order(place)
     assert (found.refund_granted_minor, found.refunded_minor) == (4_100, 4_100)
-    with till.sandbox.books.open() as book:
-        [(refunded,)] = book.rows.execute(
+    with till.sandbox.store.open() as store:
+        [(refunded,)] = store.rows.execute(
             "SELECT sum(json_extract(body, '$.amount')) FROM object WHERE kind = 'refund'"
         ).fetchall()
     assert refunded == 4_100
@@ -361,8 +361,8 @@ async def test_an_order_that_was_paid_twice_is_a_difference_that_the_merchant_se
     assert (first.status_code, again.status_code) == (303, 303)
     after = (await till.client.get("/console/harbour/payments")).text
     assert "Paid twice" not in after
-    with till.sandbox.books.open() as book:
-        [(number, amount)] = book.rows.execute(
+    with till.sandbox.store.open() as store:
+        [(number, amount)] = store.rows.execute(
             "SELECT count(*), sum(json_extract(body, '$.amount')) FROM object WHERE kind = 'refund'"
         ).fetchall()
     assert (number, amount) == (1, 14_100)
@@ -501,15 +501,15 @@ async def test_a_dispute_is_heard_shown_with_its_evidence_answered_and_won(
     noted = (await till.client.get(path)).text
     assert "Evidence sent" in noted
     assert "by mail" in noted
-    with till.sandbox.books.open() as book:
-        account = book.account_of(name)
-        [dispute] = book.every("dispute", account)
+    with till.sandbox.store.open() as store:
+        account = store.account_of(name)
+        [dispute] = store.every("dispute", account)
         dispute |= {
             "status": "under_review",
             "evidence": {"uncategorized_text": "winning_evidence"},
             "_decides_at": 0,
         }
-        book.put(account, dispute)
+        store.put(account, dispute)
     assert await sent(till, monkeypatch, name, "charge.dispute.closed") == [200]
     await till.background()
 

@@ -91,7 +91,7 @@ async def delete_variants(
         raise UnknownVariant
     if wanted:
         await _delete_variants(tx, shop_id, product_id, wanted, named_by, whole=False)
-        await service.told(tx, shop_id, product_id, "updated")
+        await service.tell_changed(tx, shop_id, product_id, "updated")
 
 
 async def _delete_variants(

@@ -108,7 +108,7 @@ async def create_product(
         raise HandleTaken(handle=handle)
     if variants:
         await add_variants(tx, shop_id=shop_id, product_id=product_id, variants=variants)
-    return await told(tx, shop_id, product_id, "created")
+    return await tell_changed(tx, shop_id, product_id, "created")
 
 
 async def _plain(description: str, descriptions: Mapping[str, str]) -> tuple[str, dict[str, str]]:
@@ -120,16 +120,16 @@ async def _plain(description: str, descriptions: Mapping[str, str]) -> tuple[str
 
 async def make_plain(db: Database) -> int:
     """Make the plain text that is missing: of products written by a release that knew nothing of it."""
-    made = 0
+    filled = 0
     while True:
         async with db.transaction() as tx:
             rows = await queries.without_plain_text(tx, limit=100)
             for row in rows:
                 plain, plains = await _plain(row.description, row.descriptions)
                 await queries.set_plain_text(tx, product_id=row.id, plain=plain, plains=plains)
-        made += len(rows)
+        filled += len(rows)
         if len(rows) < 100:
-            return made
+            return filled
 
 
 def _handles(title: str) -> list[str]:
@@ -145,7 +145,7 @@ def _checked_tags(tags: Sequence[str]) -> list[str]:
     return list(cleaned)
 
 
-async def told(tx: Tx, shop_id: int, product_id: int, change: str) -> Product:
+async def tell_changed(tx: Tx, shop_id: int, product_id: int, change: str) -> Product:
     """The product as it is now, and the fact that says so."""
     await searching.refresh(tx, product_id=product_id)
     found = await product(tx, shop_id=shop_id, product_id=product_id)
@@ -218,7 +218,7 @@ async def update_product(
         option_names=option_names,
         option_texts=None if option_texts is None else checked_option_texts(option_texts),
     )
-    return await told(tx, shop_id, product_id, "updated")
+    return await tell_changed(tx, shop_id, product_id, "updated")
 
 
 async def _locked_product(tx: Tx, shop_id: int, product_id: int) -> Product:
@@ -309,10 +309,10 @@ async def add_variants(tx: Tx, *, shop_id: int, product_id: int, variants: Seque
     if await queries.count_variants(tx, product_id=product_id) + len(variants) > MAX_VARIANTS:
         raise TooManyVariants(most=MAX_VARIANTS)
     currency = (await accounts.shop(tx, shop_id)).currency
-    made = [await _insert_variant(tx, owner, currency, variant) for variant in variants]
+    variant_ids = [await _insert_variant(tx, owner, currency, variant) for variant in variants]
     await searching.forget(tx, product_id=product_id)
     await searching.refresh(tx, product_id=product_id)
-    return made
+    return variant_ids
 
 
 async def _insert_variant(tx: Tx, owner: Product, currency: str, variant: NewVariant) -> int:
@@ -392,7 +392,7 @@ async def _set_archived(tx: Tx, shop_id: int, variant_id: int, *, archived: bool
         if archived and all(each.is_archived for each in known.values() if each.id != variant_id):
             raise LastVariant(product_id=found.product_id, variant_id=variant_id)
         await queries.set_archived(tx, variant_id=variant_id, archived=archived)
-        await told(tx, shop_id, found.product_id, "updated")
+        await tell_changed(tx, shop_id, found.product_id, "updated")
 
 
 async def variants(
@@ -443,7 +443,7 @@ async def add_picture(
         alt=line(alt, field="alt", longest=500),
         position=position,
     )
-    await told(tx, shop_id, owner.id, "updated")
+    await tell_changed(tx, shop_id, owner.id, "updated")
     return next(
         each
         for each in await pictures(tx, shop_id=shop_id, product_ids=[product_id])
@@ -462,4 +462,4 @@ async def remove_picture(tx: Tx, *, shop_id: int, product_id: int, picture_id: i
         tx, shop_id=shop_id, product_id=product_id, picture_id=picture_id
     ):
         raise UnknownPicture
-    await told(tx, shop_id, product_id, "updated")
+    await tell_changed(tx, shop_id, product_id, "updated")

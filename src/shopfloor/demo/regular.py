@@ -23,7 +23,7 @@ _BASKET: Final = re.compile(r"/s/[a-z0-9-]+/cart\?basket=[\w-]+")
 
 
 class Mailbox:
-    """A mail server for the demo: takes everything, keeps the texts, hands them to who waits for one."""
+    """A mail server for the demo: takes everything, keeps the texts, hands them to whoever waits for one."""
 
     def __init__(self) -> None:
         self.port = 0

@@ -108,8 +108,8 @@ async def counts(tx: Tx, *, shop_id: int) -> dict[str, int]:
 
 async def code(tx: Tx, *, shop_id: int, order_id: UUID) -> str:
     """What stands on a receipt: 60 bits, so that nobody guesses one."""
-    made = "".join(secrets.choice(CODE_SIGNS) for _ in range(12))
-    return await queries.keep_code(tx, shop_id=shop_id, order_id=order_id, code=made)
+    drawn = "".join(secrets.choice(CODE_SIGNS) for _ in range(12))
+    return await queries.keep_code(tx, shop_id=shop_id, order_id=order_id, code=drawn)
 
 
 async def order_of_code(tx: Tx, *, shop_id: int, code: str) -> UUID:

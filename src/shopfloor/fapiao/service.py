@@ -97,14 +97,14 @@ async def ask(tx: Tx, *, shop_id: int, order_id: UUID, wanted: Wanted, via: Via,
         via=via,
         locale=locale or found.locale,
     )
-    made = await of_order(tx, shop_id=shop_id, order_id=order_id)
-    assert made is not None, "it was just made"
-    if made.papers:
-        made = await _settle(tx, made)
+    request = await of_order(tx, shop_id=shop_id, order_id=order_id)
+    assert request is not None, "it was just made"
+    if request.papers:
+        request = await _settle(tx, request)
     if known is None or known.state is State.WITHDRAWN:
-        fact = FapiaoRequested(shop_id, made.id, order_id, found.number, made.kind)
+        fact = FapiaoRequested(shop_id, request.id, order_id, found.number, request.kind)
         await outbox.record(tx, fact)
-    return made
+    return request
 
 
 def _same(known: Request, wanted: Wanted) -> bool:
@@ -181,10 +181,10 @@ async def issue(
     )
     await queries.set_state(tx, request_id=request_id, state=State.ISSUED, deducted=deducted)
     added = await _keep_files(tx, shop_id=shop_id, paper_id=paper_id, known=0, files=files)
-    made = await _settle(tx, await get(tx, shop_id=shop_id, request_id=request_id))
-    assert made.blue is not None, "it was just made"
-    await _tell_recorded(tx, made, made.blue, added)
-    await _follow(tx, made, view)
+    request = await _settle(tx, await get(tx, shop_id=shop_id, request_id=request_id))
+    assert request.blue is not None, "it was just made"
+    await _tell_recorded(tx, request, request.blue, added)
+    await _follow(tx, request, view)
     return await get(tx, shop_id=shop_id, request_id=request_id)
 
 
@@ -243,9 +243,9 @@ async def issue_red(
     await _take_number(tx, shop_id=shop_id, number=number)
     await queries.record_red(tx, paper_id=paper_id, number=number, issued_on=issued_on, actor=actor)
     added = await _keep_files(tx, shop_id=shop_id, paper_id=paper_id, known=len(paper.files), files=files)
-    made = await _settle(tx, await get(tx, shop_id=shop_id, request_id=found.id))
-    await _tell_recorded(tx, made, next(each for each in made.papers if each.id == paper_id), added)
-    return made
+    request = await _settle(tx, await get(tx, shop_id=shop_id, request_id=found.id))
+    await _tell_recorded(tx, request, next(each for each in request.papers if each.id == paper_id), added)
+    return request
 
 
 async def _settle(tx: Tx, found: Request) -> Request:
@@ -274,12 +274,12 @@ async def reissue(
         raise NotIssuedYet(order=found.order_number)
     if found.blue is not None and edition not in {None, found.edition}:
         raise IssuedAnew(edition=found.edition)
-    made = found if found.blue is None else await _reissue(tx, found)
+    request = found if found.blue is None else await _reissue(tx, found)
     if clean is not None:
-        made = await ask(
+        request = await ask(
             tx, shop_id=shop_id, order_id=found.order_id, wanted=clean, via=Via.STAFF, locale=found.locale
         )
-    return made
+    return request
 
 
 async def _reissue(tx: Tx, found: Request) -> Request:

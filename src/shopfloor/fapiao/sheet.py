@@ -164,21 +164,21 @@ def read(data: bytes) -> list[InRow]:
     columns = _columns(rows[0])
     found: list[InRow] = []
     for at, cells in enumerate(rows[1:], start=2):
-        told = {
+        named = {
             name: _plain(cells[column]) if column < len(cells) else "" for name, column in columns.items()
         }
-        if not told["number"]:
+        if not named["number"]:
             continue
-        order = told.get("order", "").removeprefix("#")
+        order = named.get("order", "").removeprefix("#")
         found.append(
             InRow(
                 at,
-                _uuid(told.get("id", "")),
+                _uuid(named.get("id", "")),
                 whole_number(order),
-                told.get("type", "").lower() in {"red", "红", "红字", "红票"},
-                told["number"],
-                told["issued_on"],
-                told.get("amount", ""),
+                named.get("type", "").lower() in {"red", "红", "红字", "红票"},
+                named["number"],
+                named["issued_on"],
+                named.get("amount", ""),
             )
         )
     return found

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from shopfloor import catalog
 from shopfloor.accounts import Actor, Permission
 from shopfloor.auth.api import allowed
-from shopfloor.catalog import api as catalog_api
+from shopfloor.catalog import import_api
 from shopfloor.inventory import imports, places, service
 from shopfloor.inventory.models import (
     BadQuantity,
@@ -100,7 +100,7 @@ class Transfer(BaseModel):
     to_pool: Id | None = None
 
 
-class ImportedOut(catalog_api.ReportOut):
+class ImportedOut(import_api.ReportOut):
     """What `POST …/products/import` says, and how many variants had another number on hand before."""
 
     counted: int
@@ -261,7 +261,7 @@ async def transfer(body: Transfer, actor: Editor, db: Db) -> None:
 
 @router.post(
     "/import",
-    responses=refusals(UnknownStock, BadQuantity, CountStale, *catalog_api.ReportOut.REFUSALS),
+    responses=refusals(UnknownStock, BadQuantity, CountStale, *import_api.ReportOut.REFUSALS),
     openapi_extra=FILE_AS_BODY,
 )
 async def import_goods(

@@ -42,7 +42,7 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.media.codecs import audio_config, opus_config, video_config
 from shopfloor.media.models import BadMedia, BadStream, CodecRefused, EndCause
 from shopfloor.media.publishing import PublishSession
-from shopfloor.media.rtmp import Limits
+from shopfloor.media.rtmp import StreamLimits
 
 # A key frame of 1080p is far below it.
 MAX_MESSAGE: Final = 4 << 20
@@ -118,7 +118,7 @@ class CameraHost(Protocol):
     def records(self) -> bool: ...
 
     @property
-    def limits(self) -> Limits: ...
+    def limits(self) -> StreamLimits: ...
 
     def recorder_address(self) -> str | None:
         """Where the process that records is reached; None where there is none but us."""

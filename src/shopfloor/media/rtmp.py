@@ -45,7 +45,7 @@ _log = logs.get("media")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class StreamLimits:
     """Seconds and counts.  A publisher silent for `takeover_seconds` may be replaced by another with its key;
     every `recheck_seconds` the keys in use are compared with the database; media may run `lead` seconds ahead
     of the clock before its publisher is slowed down.
@@ -455,10 +455,10 @@ class RtmpServer:
     """
 
     def __init__(
-        self, admit: Admit, *, limits: Limits | None = None, counter: ConnectionCount | None = None
+        self, admit: Admit, *, limits: StreamLimits | None = None, counter: ConnectionCount | None = None
     ) -> None:
         self.admit = admit
-        self.limits = limits or Limits()
+        self.limits = limits or StreamLimits()
         self.counter = counter
         self._strangers: dict[Publisher, None] = {}
         self._publishers: set[Publisher] = set()

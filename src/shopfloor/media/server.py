@@ -44,7 +44,7 @@ from shopfloor.media.recorder import SPARE, Files, Ledger, Note, Recording, RunF
 from shopfloor.media.recovery import recover
 from shopfloor.media.relay import RelayClient
 from shopfloor.media.restreams import Restreams
-from shopfloor.media.rtmp import ConnectionCount, Limits, Publisher, RtmpServer
+from shopfloor.media.rtmp import ConnectionCount, Publisher, RtmpServer, StreamLimits
 from shopfloor.media.write_behind import WriteBehind
 
 Listener = Callable[[int, UUID, datetime], Awaitable[None]]
@@ -80,7 +80,7 @@ class MediaServer:
         on_ended: Listener | None = None,
         airtimes: Airtimes = never,
         staff: Staff | None = None,
-        limits: Limits | None = None,
+        limits: StreamLimits | None = None,
         counter: ConnectionCount | None = None,
         linger: float = LINGER_SECONDS,
         spare: int = SPARE,
@@ -325,7 +325,7 @@ class MediaServer:
         self._cameras.discard(camera)
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> StreamLimits:
         return self._rtmp.limits
 
     def recorder_address(self) -> str | None:

@@ -136,7 +136,7 @@ async def save(tx: Tx, *, box: Box, shop_id: int, form: Form, private: Sequence[
     if len(sealed.headers) > 4000 or len(sealed.secret) > 2000:
         raise NotAGateway(field="headers")
     names = tuple(name for name, _ in headers_of(sealed.headers))
-    made = Gateway(
+    changed = Gateway(
         shop_id=shop_id,
         method=method,
         format=kind,
@@ -154,9 +154,9 @@ async def save(tx: Tx, *, box: Box, shop_id: int, form: Form, private: Sequence[
     closed = None
     if sealed != Sealed():
         content = json.dumps({"headers": sealed.headers, "secret": sealed.secret})
-        closed = box.seal(content, about=_about(made))
-    await sms_queries.save_gateway(tx, gateway=made, sealed=closed)
-    await settings_queries.forget_trouble(tx, target=made.target)
+        closed = box.seal(content, about=_about(changed))
+    await sms_queries.save_gateway(tx, gateway=changed, sealed=closed)
+    await settings_queries.forget_trouble(tx, target=changed.target)
 
 
 def _check_url(url: str, private: Sequence[Network]) -> None:
@@ -235,8 +235,8 @@ async def tell_of_place(tx: Tx, notice: NewNotice, *, waiting: UUID) -> None:
     """To where somebody in a waitlist asked to be told."""
     place = await sms_queries.place(tx, waiting=waiting)
     if place is not None and await sends(tx, shop_id=notice.shop_id, kind=notice.kind) is not None:
-        told = replace(notice, recipient=place.phone, locale=place.locale)
-        await service.tell(tx, told)
+        own = replace(notice, recipient=place.phone, locale=place.locale)
+        await service.tell(tx, own)
 
 
 async def offers(tx: Tx, *, shop_id: int) -> bool:
@@ -292,7 +292,7 @@ async def send_test(tx: Tx, *, shop: Shop, phone: str, person_id: int) -> UUID:
     found = await sms_queries.gateway(tx, shop_id=shop.id)
     if found is None:
         raise NoSms
-    made = await service.tell(
+    notice_id = await service.tell(
         tx,
         NewNotice(
             shop.id,
@@ -303,8 +303,8 @@ async def send_test(tx: Tx, *, shop: Shop, phone: str, person_id: int) -> UUID:
             again_by=person_id,
         ),
     )
-    assert made is not None, "its fact is new"
-    return made
+    assert notice_id is not None, "its fact is new"
+    return notice_id
 
 
 # What a day may cost
@@ -413,8 +413,8 @@ def preview(shop: Shop, kind: Kind, tongue: str, typed: str, *, origin: str) -> 
         lines=lines,
         secret="/123456",  # noqa: S106 -- of nobody
     )
-    made = letters.write_text(about, context, kept, link=f"{origin}/t/{short(UUID(int=0))}")
-    return Preview(made, size_of(made))
+    message = letters.write_text(about, context, kept, link=f"{origin}/t/{short(UUID(int=0))}")
+    return Preview(message, size_of(message))
 
 
 def is_too_long(preview: Preview) -> bool:

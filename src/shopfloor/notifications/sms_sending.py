@@ -96,24 +96,24 @@ class Texter:
                 if not batch:
                     return done
                 sealed = {each.id: each.sealed for each in batch if each.sealed is not None}
-                made = await composing.compose(tx, batch, origin=self.origin, sealed=sealed, box=self.box)
+                composed = await composing.compose(tx, batch, origin=self.origin, sealed=sealed, box=self.box)
                 closed = None if gateway is None else await sms_queries.sealed(tx, shop_id=shop_id)
             done += len(batch)
             opened = Sealed() if gateway is None or closed is None else sms.opened(self.box, gateway, closed)
-            if not await self._send(claim, batch, made, gateway, opened, until):
+            if not await self._send(claim, batch, composed, gateway, opened, until):
                 return done
 
     async def _send(
         self,
         claim: UUID,
         batch: Sequence[Claimed],
-        made: Mapping[UUID, composing.Composed],
+        composed: Mapping[UUID, composing.Composed],
         gateway: Gateway | None,
         sealed: Sealed,
         until: float,
     ) -> bool:
         """False where the gateway takes nothing more just now, or its time is up."""
-        endings = [_ended_already(each, made[each.id], gateway) for each in batch]
+        endings = [_ended_already(each, composed[each.id], gateway) for each in batch]
         ready = [each for each, ended in zip(batch, endings, strict=True) if ended is None]
         async with self.db.transaction() as tx:
             await sending_queries.end(tx, claim=claim, endings=[each for each in endings if each is not None])
@@ -121,16 +121,16 @@ class Texter:
         is_over = False
         for start in range(0, len(ready), AT_ONCE):
             assert gateway is not None, "there is something to send"
-            chunk = await self._taken(claim, ready[start : start + AT_ONCE], made, gateway)
+            chunk = await self._taken(claim, ready[start : start + AT_ONCE], composed, gateway)
             outcomes = await asyncio.gather(
-                *(self._ask(gateway, sealed, each, made[each.id]) for each in chunk)
+                *(self._ask(gateway, sealed, each, composed[each.id]) for each in chunk)
             )
             trouble = next((each.trouble for each in outcomes if each.trouble), "")
             is_over = bool(trouble) or monotonic() >= until
             async with self.db.transaction() as tx:
                 for each, outcome in zip(chunk, outcomes, strict=True):
                     if not outcome.left:
-                        parts = size_of(made[each.id].text).parts
+                        parts = size_of(composed[each.id].text).parts
                         await sms.give_back(tx, gateway=gateway, phone=each.recipient, segments=parts)
                 await sending_queries.end(tx, claim=claim, endings=[each.ending for each in outcomes])
                 if is_over:
@@ -151,7 +151,7 @@ class Texter:
         self,
         claim: UUID,
         chunk: Sequence[Claimed],
-        made: Mapping[UUID, composing.Composed],
+        composed: Mapping[UUID, composing.Composed],
         gateway: Gateway,
     ) -> list[Claimed]:
         """Those that are still ours and fit into the day, counted and said to be about to leave."""
@@ -159,13 +159,13 @@ class Texter:
         async with self.db.transaction() as tx:
             ended: list[Ending] = []
             for each in chunk:
-                parts = size_of(made[each.id].text).parts
+                parts = size_of(composed[each.id].text).parts
                 why = await sms.take(
                     tx, gateway=gateway, kind=each.kind, phone=each.recipient, segments=parts
                 )
                 if why:
                     ended.append(
-                        Ending(each.id, State.FAILED, made[each.id].letter.subject, why, counted=False)
+                        Ending(each.id, State.FAILED, composed[each.id].letter.subject, why, counted=False)
                     )
                 else:
                     going.append(each)
@@ -176,11 +176,11 @@ class Texter:
         return [each for each in going if each.id in ours]
 
     async def _ask(
-        self, gateway: Gateway, sealed: Sealed, each: Claimed, made: composing.Composed
+        self, gateway: Gateway, sealed: Sealed, each: Claimed, composed: composing.Composed
     ) -> _Outcome:
         if self._client is None:
             self._client = Outbound(allowed=self.allowed)
-        asked = ask(gateway, sealed, phone=each.recipient, text=made.text, id=each.id)
+        asked = ask(gateway, sealed, phone=each.recipient, text=composed.text, id=each.id)
         try:
             answer = await self._client.ask(
                 asked.method, asked.url, body=asked.body, headers=asked.headers, seconds=self.seconds
@@ -192,11 +192,11 @@ class Texter:
                 return _Outcome(_back(each, refusal.message), left=False, trouble=refusal.message)
             # One that hangs keeps other shops waiting: it is asked less and less often.
             slow = refusal.message if refusal.facts.get("slow") else ""
-            return _Outcome(_unsure(each, made, refusal.message), trouble=slow)
-        subject, reply = made.letter.subject, f"{answer.status} {answer.text}".strip()
+            return _Outcome(_unsure(each, composed, refusal.message), trouble=slow)
+        subject, reply = composed.letter.subject, f"{answer.status} {answer.text}".strip()
         said = answer_of(gateway, answer.status, answer.text)
         if said.taken:
-            parts = size_of(made.text).parts
+            parts = size_of(composed.text).parts
             return _Outcome(
                 Ending(each.id, State.SENT, subject, "", reply, segments=parts, reference=said.reference)
             )
@@ -220,18 +220,18 @@ class Texter:
             await settings_queries.note_trouble(tx, target=gateway.target, reason=reason, seconds=pause)
 
 
-def _ended_already(each: Claimed, made: composing.Composed, gateway: Gateway | None) -> Ending | None:
+def _ended_already(each: Claimed, composed: composing.Composed, gateway: Gateway | None) -> Ending | None:
     """Those that no gateway is asked for."""
-    subject = made.letter.subject
-    if made.code == "not_needed":
+    subject = composed.letter.subject
+    if composed.code == "not_needed":
         return Ending(each.id, State.DROPPED, subject, "not_needed", counted=False)
-    parts = size_of(made.text).parts
+    parts = size_of(composed.text).parts
     if gateway is None:
         return Ending(each.id, State.KEPT, subject, "no_gateway", counted=False)
     if gateway.keeps:
         return Ending(each.id, State.KEPT, subject, "sms_kept", counted=False, segments=parts)
-    if made.code:
-        return Ending(each.id, State.FAILED, subject, made.code, counted=False)
+    if composed.code:
+        return Ending(each.id, State.FAILED, subject, composed.code, counted=False)
     if each.expires_at <= now():
         code = "no_answer" if each.uncertain else "too_late"
         return Ending(each.id, State.FAILED, subject, code, counted=False)
@@ -245,15 +245,15 @@ def _back(each: Claimed, reply: str) -> Ending:
     return Ending(each.id, State.QUEUED, "", "gateway", reply, due_in=5.0, counted=False)
 
 
-def _unsure(each: Claimed, made: composing.Composed, reply: str) -> Ending:
+def _unsure(each: Claimed, composed: composing.Composed, reply: str) -> Ending:
     again = each.uncertain + 1 < MOST_UNCERTAIN
     return Ending(
         each.id,
         State.QUEUED if again else State.UNKNOWN,
-        made.letter.subject,
+        composed.letter.subject,
         "sms_no_answer",
         reply,
         due_in=wait_after(each.attempts + 1).total_seconds(),
         uncertain=True,
-        segments=size_of(made.text).parts,
+        segments=size_of(composed.text).parts,
     )

@@ -104,12 +104,12 @@ async def edits(order_id: UUID, actor: Viewer, db: Db) -> list[Edit]:
         return await service.listing(tx, shop_id=actor.shop_id, order_id=order_id)
 
 
-@router.post("/{order_id}/edits/preview", responses=refusals(*orders.editing.REFUSALS))
+@router.post("/{order_id}/edits/preview", responses=refusals(*orders.edit_models.REFUSALS))
 async def preview(order_id: UUID, body: ChangeIn, actor: Viewer, db: Db) -> dict[str, Any]:
     """What the order would come to: lines, ways of delivery, tax, and what goes back or is due.  Nothing is changed."""
     async with db.transaction() as tx:
-        told = await orders.editing.look(tx, shop_id=actor.shop_id, order_id=order_id, change=body.read())
-    plain: dict[str, Any] = msgspec.to_builtins(told)
+        quote = await orders.editing.look(tx, shop_id=actor.shop_id, order_id=order_id, change=body.read())
+    plain: dict[str, Any] = msgspec.to_builtins(quote)
     del plain["order"], plain["refund_id"], plain["is_granted"]
     return plain
 
@@ -117,7 +117,7 @@ async def preview(order_id: UUID, body: ChangeIn, actor: Viewer, db: Db) -> dict
 @router.post(
     "/{order_id}/edits",
     status_code=201,
-    responses=refusals(*orders.editing.REFUSALS, ReasonNeeded, IdReused, UnusableText),
+    responses=refusals(*orders.edit_models.REFUSALS, ReasonNeeded, IdReused, UnusableText),
 )
 async def save(request: Request, order_id: UUID, body: EditIn, actor: Manager, db: Db) -> Edit:
     """Change the order; units, money and papers follow.  What goes back is sent at once, or waits for a second person."""

@@ -47,7 +47,7 @@ async def save(
     """Change an order; with the same id again it is the same edit.
 
     An invoice that was issued is cancelled by a credit note, and issued anew once the order is paid; a fapiao that was
-    issued needs a red one for what the order costs less.  Raises orders.editing.REFUSALS, ReasonNeeded, IdReused, UnusableText.
+    issued needs a red one for what the order costs less.  Raises orders.edit_models.REFUSALS, ReasonNeeded, IdReused, UnusableText.
     """
     reason = text.line(target.reason, field="reason", longest=LONGEST_REASON)
     if text.is_blank(reason):

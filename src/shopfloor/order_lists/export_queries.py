@@ -39,8 +39,8 @@ class ExportedOrder:
     cancelled_at: datetime | None
 
     def __post_init__(self) -> None:
-        told = Order.named_fulfilment(self.fulfilment_status, self.status, self.payment_status)
-        object.__setattr__(self, "fulfilment_status", str(told))
+        shown = Order.named_fulfilment(self.fulfilment_status, self.status, self.payment_status)
+        object.__setattr__(self, "fulfilment_status", str(shown))
 
 
 @dataclass(frozen=True, slots=True)

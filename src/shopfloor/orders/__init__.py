@@ -8,6 +8,7 @@ owed back.
 from shopfloor.orders import (
     authorising,
     capturing,
+    edit_models,
     editing,
     paying,
     reconciling,
@@ -62,6 +63,7 @@ __all__ = [
     "complete",
     "confirm_refund",
     "delay",
+    "edit_models",
     "editing",
     "forget_contacts",
     "lot_delayed",

@@ -164,7 +164,7 @@ async def deliver(order_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
 
 @router.post("/{order_id:uuid}/cancel", responses=refusals(OrderNotFound, CannotCancel))
 async def cancel(order_id: UUID, body: Cancelled, actor: Manager, db: Db) -> dict[str, Any]:
-    """Units go back, first to who waits for them; what was paid is owed back."""
+    """Units go back, the waitlist first; what was paid is owed back."""
     async with db.transaction() as tx:
         changed = await cancellation.cancel(
             tx,

@@ -30,7 +30,7 @@ async def cancel(
     why: Why | None = None,
     withdrawn: bool = False,
 ) -> Order:
-    """Units go back (first to who waits for them), money too.  Cancelling twice is cancelling once.
+    """Units go back (the waitlist first), money too.  Cancelling twice is cancelling once.
 
     Raises CannotCancel: a buyer after paying (unless a promised date was missed, or the buyer has the right to
     withdraw from the contract and does: `withdrawn`), anybody after shipping.
@@ -59,7 +59,7 @@ async def fall(
     note: str,
     actor: str,
 ) -> Order:
-    """End a locked order: release, cancel, grant what is owed, hand the units to who waits."""
+    """End a locked order: release, cancel, grant what is owed, hand the units to the waitlist."""
     await fulfilment.cancel_order(tx, shop_id=found.shop_id, order_id=found.id, actor=actor)
     freed = await stock.release(tx, [found.hold_id], "cancelled")
     await queries.mark_cancelled(

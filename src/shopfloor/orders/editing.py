@@ -1,39 +1,31 @@
-"""A placed order is changed before it is sent: what it would come to, and the change itself.
+"""A placed order is changed before it is sent, in one transaction; `edit_planning` says what it comes to.
 
 Lines that stay keep their price; what comes has today's, or one that is named.  Discounts, shipping and tax are
 reckoned again by the price function, with the discounts that the order has and the rates of its day.  Units come from
 the ledger and go back to it, money that is too much goes back to where it came from, and what is missing is due.
 """
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import UUID, uuid5
 
-import msgspec
-
 from shopfloor import (
-    catalog,
     fulfilment,
     inventory,
     payment_authorisations,
     payment_providers,
     payment_refunds,
     payments,
-    policies,
     promotions,
     purchases,
     stock,
 )
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
-from shopfloor.kernel.records import dataclass
-from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY, new_id, now, split_minor
+from shopfloor.kernel.values import new_id, now
 from shopfloor.orders import (
-    checkout_queries,
-    discounts,
     draft_queries,
     edit_queries,
     money_queries,
@@ -42,187 +34,39 @@ from shopfloor.orders import (
     queries,
     quoting,
     refunds,
-    together,
 )
-from shopfloor.orders.checkout_form import JOIN, Address, Form, tidy
 from shopfloor.orders.drafts import line_rows
+from shopfloor.orders.edit_models import Change, EditQuote, Plan, Short, version_of
+from shopfloor.orders.edit_planning import plan_edit
 from shopfloor.orders.events import EditedLine, OrderEdited
 from shopfloor.orders.lifecycle import lock, number_of, settle
-from shopfloor.orders.models import Delivery, Item, Order, OrderLine
+from shopfloor.orders.models import Delivery, Order, OrderLine
 from shopfloor.orders.refusals import (
     EditBeingPacked,
-    EditBundle,
-    EditDelivery,
-    EditEmpties,
     EditLimit,
-    EditLine,
     EditNothing,
-    EditOneParcel,
     EditRefunded,
     EditSoldOut,
     EditStale,
-    EditVariant,
-    FormRefused,
-    OrderClosed,
     OrderNotFound,
 )
 from shopfloor.orders.statuses import allot, due
 
-MOST_LINES: Final = 100
-REFUSALS: Final = (
-    OrderNotFound, OrderClosed, EditStale, EditNothing, EditEmpties, EditLine, EditBundle, EditVariant, EditSoldOut, EditLimit,
-    EditBeingPacked, EditDelivery, EditOneParcel, EditRefunded, FormRefused, promotions.DiscountGone,
-    purchases.BadPurchase, payments.PaymentBusy,
-)  # fmt: skip
 _SECONDS: Final = 120
 
 
-class LineChange(Protocol):
-    """Of a line: so many units that are not given up (None: as many as now), of another variant of the same product."""
-
-    @property
-    def line_id(self) -> int: ...
-    @property
-    def quantity(self) -> int | None: ...
-    @property
-    def variant_id(self) -> int | None: ...
-    @property
-    def unit_price_minor(self) -> int | None: ...
-
-
-class Added(Protocol):
-    """Units of a variant; without a price at today's."""
-
-    @property
-    def variant_id(self) -> int: ...
-    @property
-    def quantity(self) -> int: ...
-    @property
-    def unit_price_minor(self) -> int | None: ...
-
-
-class Change(Protocol):
-    """Lines that are not named stay as they are.  `shipping_method`: one of the ways told, '' for the way it has."""
-
-    @property
-    def lines(self) -> Sequence[LineChange]: ...
-    @property
-    def added(self) -> Sequence[Added]: ...
-    @property
-    def address(self) -> Mapping[str, str] | None: ...
-    @property
-    def shipping_method(self) -> str: ...
-    @property
-    def waive(self) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class WayTold:
-    id: str
-    name: str
-    delivery: Delivery
-    shipping_minor: int
-    total_minor: int
-
-
-@dataclass(frozen=True, slots=True)
-class LineTold:
-    """A line as it would be; `line_id` None for one that comes.  `was`: the units it has now, `left` those that have left."""
-
-    line_id: int | None
-    variant_id: int
-    product_id: int
-    title: str
-    sku: str
-    options: list[str]
-    was: int
-    quantity: int
-    left: int
-    in_bundle: bool
-    unit_price_minor: int
-    amount_minor: int
-
-
-@dataclass(frozen=True, slots=True)
-class Short:
-    """Of a variant so many more units would come, and `left` are on the shelf."""
-
-    variant_id: int
-    wanted: int
-    left: int
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What an edit comes to.  `paid_minor` is what pays for the order, `version` the order that was looked at."""
-
-    order: Order
-    version: str
-    lines: list[LineTold]
-    ways: list[WayTold]
-    way: str
-    calculation: dict[str, Any]
-    before_minor: int
-    after_minor: int
-    goods_minor: int
-    shipping_minor: int
-    tax_minor: int
-    waived_minor: int
-    paid_minor: int
-    refund_minor: int
-    due_minor: int
-    refund_id: UUID | None
-    changes: list[dict[str, Any]]
-    is_granted: bool = False
-    """Nobody has to agree to what goes back."""
-    short: Sequence[Short] = ()
-    """What could not be reserved, as things stand when it is looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A line as it will be: of one that is there, or of none."""
-
-    line: OrderLine | None
-    item: Item
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    found: Order
-    lines: list[OrderLine]
-    rows: list[_Row]
-    removed: list[OrderLine]
-    way: quoting.Way
-    told: Told
-    first: list[int]
-    address: dict[str, Any] | None
-    bundles: list[Any]
-    delivery_changes: bool
-
-
-def version_of(found: Order, lines: Sequence[OrderLine]) -> str:
-    """Another one after everything that decides what an edit comes to."""
-    told = [
-        str(found.id), found.edits, found.status, found.total_minor, found.charged_minor, found.refund_granted_minor,
-        found.disputed_minor, found.delivery, found.address,
-        [(line.id, line.quantity, line.cancelled_quantity, line.shipped_quantity) for line in lines],
-    ]  # fmt: skip
-    return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()[:24]
-
-
-async def look(tx: Tx, *, shop_id: int, order_id: UUID, change: Change) -> Told:
+async def look(tx: Tx, *, shop_id: int, order_id: UUID, change: Change) -> EditQuote:
     """What the order would come to, and whether its units could be had; nothing is changed or locked.  Raises what `save`
     raises, save for units and money.
     """
     found = await queries.order(tx, order_id=order_id)
     if found is None or found.shop_id != shop_id or found.placed_at is None:
         raise OrderNotFound(order_id=str(order_id))
-    plan = await _plan(tx, found, await queries.lines(tx, order_id=order_id), change)
-    return replace(plan.told, short=await _short(tx, plan) if found.secured else [])
+    plan = await plan_edit(tx, found, await queries.lines(tx, order_id=order_id), change)
+    return replace(plan.quote, short=await _short(tx, plan) if found.secured else [])
 
 
-async def _short(tx: Tx, plan: _Plan) -> list[Short]:
+async def _short(tx: Tx, plan: Plan) -> list[Short]:
     _, takes = _moved(plan)
     short: list[Short] = []
     for request in await _requests(tx, plan, takes):
@@ -252,8 +96,8 @@ async def save(
     tell: bool,
     actor: str,
     first: Callable[[Tx], Awaitable[bool]],
-    last: Callable[[Tx, Told], Awaitable[None]],
-) -> Told | None:
+    last: Callable[[Tx, EditQuote], Awaitable[None]],
+) -> EditQuote | None:
     """What could still be paid of the old amount is closed at its provider; then the order is changed in one transaction.
 
     `first`: what is done in it before anything changes, under the lock of the order, False where it was saved before;
@@ -288,7 +132,7 @@ async def _edit(
     reason: str,
     tell: bool,
     actor: str,
-) -> Told:
+) -> EditQuote:
     """Change a locked order.  `seen`: the version that was looked at.
 
     Raises OrderClosed, EditStale, EditNothing, EditEmpties, EditLine, EditBundle, EditVariant, EditSoldOut, EditLimit,
@@ -298,10 +142,10 @@ async def _edit(
     number_of(found)
     if seen is not None and seen != version_of(found, lines):
         raise EditStale(order_id=str(found.id))
-    plan = await _plan(tx, found, lines, change)
-    if not plan.told.changes and not plan.told.refund_minor:
+    plan = await plan_edit(tx, found, lines, change)
+    if not plan.quote.changes and not plan.quote.refund_minor:
         raise EditNothing(order_id=str(found.id))
-    parcels = any(each["kind"] != "waived" for each in plan.told.changes)
+    parcels = any(each["kind"] != "waived" for each in plan.quote.changes)
     if parcels:
         await _check_parcels(tx, found)
     reserved = await payment_authorisations.live(tx, subject_id=found.id) if found.authorised_minor else []
@@ -321,388 +165,7 @@ async def _edit(
     granted = refund_id is not None and bool(
         await payment_refunds.granted_parts(tx, subject_id=found.id, refund_id=refund_id)
     )
-    return replace(plan.told, order=settled, refund_id=refund_id, is_granted=granted)
-
-
-# ── what it would come to ─────────────────────────────────────────────────────────────────────────────────
-
-
-async def _plan(tx: Tx, found: Order, lines: list[OrderLine], change: Change) -> _Plan:
-    if found.status not in packing.OPEN:
-        raise OrderClosed(order_id=str(found.id), status=found.status)
-    paid = found.charged_minor + await edit_queries.declined_minor(tx, order_id=found.id)
-    rows, removed = await _rows(tx, found, lines, change)
-    if not any(row.item.quantity - (row.line.cancelled_quantity if row.line else 0) for row in rows):
-        raise EditEmpties(order_id=str(found.id))
-    if len(rows) > MOST_LINES:
-        raise EditLine(most=MOST_LINES)
-    address = await _address(tx, found, change)
-    bundles = await queries.bundles(tx, order_id=found.id)
-    quoted = await _quote(tx, found, [row.item for row in rows], bundles, address, paid, waive=change.waive)
-    way = _chosen(found, quoted, change)
-    if change.address is not None and way.delivery is Delivery.SHIP and way.id != JOIN:
-        quoting.check_country(quoted, _address_of(address))
-    delivery_changes = address != found.address or way.delivery is not found.delivery
-    if delivery_changes or (change.shipping_method and change.shipping_method != _method(found)):
-        await _check_delivery(tx, found, way, address)
-    rows = [replace(row, item=item) for row, item in zip(rows, way.items, strict=True)]
-    first = _firsts(found, rows)
-    total, told_waived = way.totals.total.minor, _waived(way)
-    refund = max(0, paid - total)
-    if refund and total < found.refund_granted_minor + found.disputed_minor:
-        raise EditRefunded(
-            given_back_minor=found.refund_granted_minor + found.disputed_minor, left_minor=total
-        )
-    lines_told = [_told(row) for row in rows] + [_gone(line) for line in removed]
-    changes = _changes(found, lines_told, way, address, told_waived)
-    if removed and found.refund_granted_minor:
-        await _check_shares(tx, found, lines, removed)
-    told = Told(
-        order=found,
-        version=version_of(found, lines),
-        lines=lines_told,
-        ways=[
-            WayTold(each.id, each.name, each.delivery, each.totals.shipping.minor, each.totals.total.minor)
-            for each in quoted.ways
-        ],
-        way=way.id,
-        calculation=way.calculation,
-        before_minor=found.total_minor,
-        after_minor=total,
-        goods_minor=way.totals.goods.minor,
-        shipping_minor=way.totals.shipping.minor,
-        tax_minor=way.breakdown.totals.tax,
-        waived_minor=told_waived,
-        paid_minor=paid,
-        refund_minor=refund,
-        due_minor=max(0, total - paid - found.authorised_minor),
-        refund_id=None,
-        changes=changes,
-    )
-    return _Plan(found, lines, rows, removed, way, told, first, address, bundles, delivery_changes)
-
-
-async def _rows(
-    tx: Tx, found: Order, lines: Sequence[OrderLine], change: Change
-) -> tuple[list[_Row], list[OrderLine]]:
-    """Lines that stay, in their order, then those that come; and those that go."""
-    wanted = {each.line_id: each for each in change.lines}
-    if len(wanted) != len(change.lines) or not wanted.keys() <= {line.id for line in lines}:
-        raise EditLine(line_ids=sorted(wanted.keys() - {line.id for line in lines}))
-    ids = {each.variant_id for each in [*change.lines, *change.added] if each.variant_id is not None}
-    known = await _variants(tx, found, ids | {line.variant_id for line in lines})
-    kept: list[_Row] = []
-    come: list[_Row] = []
-    removed: list[OrderLine] = []
-    for line in lines:
-        each = wanted.get(line.id)
-        units = line.wanted_quantity if each is None or each.quantity is None else each.quantity
-        other = None if each is None or each.variant_id in {None, line.variant_id} else each.variant_id
-        if each is not None and (units != line.wanted_quantity or other is not None):
-            _check_line(line, units, other)
-        if each is not None and each.unit_price_minor is not None and other is None:
-            # Lines that stay keep their price.
-            raise EditLine(line_id=line.id, field="unit_price_minor")
-        stay = line.shipped_quantity if other is not None else units
-        if stay + line.cancelled_quantity:
-            kept.append(_Row(line, _item(line, stay + line.cancelled_quantity)))
-        else:
-            removed.append(line)
-        if other is not None and units > stay:
-            price = None if each is None else each.unit_price_minor
-            come.append(_Row(None, _instead(found, line, units - stay, other, price, known)))
-    come += [_Row(None, _new(found, each, known)) for each in change.added]
-    await _no_bundles(tx, found, [row.item.variant_id for row in come])
-    return [*kept, *come], removed
-
-
-def _check_line(line: OrderLine, units: int, other: int | None) -> None:
-    if line.bundle_id is not None:
-        raise EditBundle(line_id=line.id, bundle_id=line.bundle_id)
-    if not line.shipped_quantity <= units <= MAX_QUANTITY:
-        raise EditLine(line_id=line.id, why="has_left", shipped=line.shipped_quantity)
-    if other is not None and units <= line.shipped_quantity:
-        raise EditLine(line_id=line.id, why="has_left", shipped=line.shipped_quantity)
-
-
-async def _variants(tx: Tx, found: Order, ids: set[int]) -> dict[int, checkout_queries.VariantRow]:
-    return {
-        row.id: row for row in await checkout_queries.variants(tx, shop_id=found.shop_id, ids=sorted(ids))
-    }
-
-
-def _item(line: OrderLine, quantity: int) -> Item:
-    return Item(
-        variant_id=line.variant_id,
-        product_id=line.product_id,
-        offer_id=line.offer_id,
-        title=line.title,
-        sku=line.sku,
-        options=line.options,
-        picture_sha=line.picture_sha,
-        quantity=quantity,
-        unit_price_minor=line.unit_price_minor,
-        amount_minor=0,
-        ready_on=line.ready_on,
-        bundle_id=line.bundle_id,
-    )
-
-
-def _for_sale(
-    found: Order, variant_id: int, known: Mapping[int, checkout_queries.VariantRow]
-) -> checkout_queries.VariantRow:
-    row = known.get(variant_id)
-    if row is None or row.status != catalog.Status.ACTIVE:
-        raise EditVariant(variant_id=variant_id, why="not_on_sale")
-    if row.currency != found.currency:
-        raise EditVariant(variant_id=variant_id, why="currency", currency=row.currency)
-    return row
-
-
-def _instead(
-    found: Order,
-    line: OrderLine,
-    quantity: int,
-    variant_id: int,
-    price: int | None,
-    known: Mapping[int, checkout_queries.VariantRow],
-) -> Item:
-    """Another variant costs what this one did, and the difference of their prices today."""
-    row = _for_sale(found, variant_id, known)
-    if row.product_id != line.product_id:
-        raise EditVariant(variant_id=variant_id, why="other_product")
-    old = known.get(line.variant_id)
-    more = 0 if old is None or old.currency != row.currency else row.price_minor - old.price_minor
-    usual = max(0, line.unit_price_minor + more)
-    return replace(
-        _item(line, quantity),
-        variant_id=variant_id,
-        sku=row.sku,
-        options=row.options,
-        picture_sha=row.picture_sha,
-        unit_price_minor=usual if price is None else _price(price),
-        ready_on=None,
-    )
-
-
-def _new(found: Order, added: Added, known: Mapping[int, checkout_queries.VariantRow]) -> Item:
-    row = _for_sale(found, added.variant_id, known)
-    if not 1 <= added.quantity <= MAX_QUANTITY:
-        raise EditLine(variant_id=added.variant_id, quantity=added.quantity)
-    price = added.unit_price_minor
-    return Item(
-        variant_id=row.id,
-        product_id=row.product_id,
-        offer_id=None,
-        title=row.title,
-        sku=row.sku,
-        options=row.options,
-        picture_sha=row.picture_sha,
-        quantity=added.quantity,
-        unit_price_minor=row.price_minor if price is None else _price(price),
-        amount_minor=0,
-    )
-
-
-def _price(minor: int) -> int:
-    if not 0 <= minor <= MAX_MINOR:
-        raise EditLine(field="unit_price_minor")
-    return minor
-
-
-async def _no_bundles(tx: Tx, found: Order, variant_ids: Sequence[int]) -> None:
-    if not variant_ids:
-        return
-    for variant_id in await catalog.bundles(tx, shop_id=found.shop_id, variant_ids=list(variant_ids)):
-        raise EditBundle(variant_id=variant_id, field="added")
-
-
-async def _address(tx: Tx, found: Order, change: Change) -> dict[str, Any] | None:
-    if change.address is None:
-        return found.address
-    fields = {name: str(change.address.get(name) or "") for name in Address.__dataclass_fields__}
-    clean = tidy(
-        Form(
-            name=found.contact_name or "-",
-            phone=found.contact_phone,
-            email=found.contact_email or "nobody@example.org",
-            delivery=Delivery.SHIP,
-            address=Address(**fields),
-        )
-    ).address
-    assert clean is not None, "it is shipped"
-    fresh = asdict(clean)
-    before = {name: str((found.address or {}).get(name) or "") for name in fresh}
-    return found.address if found.address is not None and before == fresh else fresh
-
-
-def _method(found: Order) -> str:
-    """The way of delivery it has, as the price function calls it."""
-    if found.calculation is None:
-        return str(found.delivery)
-    return str(found.calculation["shipping"]["method"])
-
-
-def _address_of(kept: Mapping[str, Any] | None) -> Address | None:
-    if kept is None:
-        return None
-    return Address(**{name: str(kept.get(name) or "") for name in Address.__dataclass_fields__})
-
-
-async def _quote(
-    tx: Tx,
-    found: Order,
-    items: Sequence[Item],
-    bundles: Sequence[Any],
-    address: dict[str, Any] | None,
-    paid_minor: int,
-    *,
-    waive: bool,
-) -> quoting.Quote:
-    told = found.calculation
-    assert found.placed_at is not None, "it has a number"
-    kept = max(found.total_minor, paid_minor) if waive and found.paid_at is None else paid_minor
-    return await quoting.quote(
-        tx,
-        shop_id=found.shop_id,
-        currency=found.currency,
-        items=items,
-        bundles=bundles,
-        terms=await policies.shop_terms(tx, shop_id=found.shop_id),
-        asked=discounts.Asked(found.buyer, found.show_id),
-        address=_address_of(address),
-        again=quoting.Again(
-            at=found.placed_at,
-            included=True if told is None else bool(told["included"]),
-            discounts=await promotions.of_order(tx, shop_id=found.shop_id, order_id=found.id),
-            in_other_parcel=_method(found) == JOIN,
-            paid_minor=kept,
-            waived_minor=found.waived_minor,
-            waive=waive,
-        ),
-    )
-
-
-def _chosen(found: Order, quoted: quoting.Quote, change: Change) -> quoting.Way:
-    wanted = change.shipping_method or _method(found)
-    for way in quoted.ways:
-        if wanted in {way.id, way.field}:
-            return way
-    same = [way for way in quoted.ways if way.delivery is found.delivery]
-    if not change.shipping_method and found.calculation is None and same:
-        return same[0]
-    raise EditDelivery(method=wanted, offered=[way.id for way in quoted.ways])
-
-
-async def _check_delivery(tx: Tx, found: Order, way: quoting.Way, address: dict[str, Any] | None) -> None:
-    if await together.companions(tx, shop_id=found.shop_id, order_id=found.id):
-        raise EditOneParcel(order_id=str(found.id))
-    if any(line.shipped_quantity for line in await queries.lines(tx, order_id=found.id)):
-        raise EditDelivery(why="has_left")
-    if way.delivery is Delivery.SHIP and (address is None or found.method == "cash"):
-        # Cash is paid at the counter.
-        raise EditDelivery(method=way.id, why="address" if address is None else "cash")
-
-
-def _waived(way: quoting.Way) -> int:
-    """What is forgiven of the total, with the tax."""
-    return int(way.calculation["waived"]["total"]) if "waived" in way.calculation else 0
-
-
-def _firsts(found: Order, rows: Sequence[_Row]) -> list[int]:
-    """What is asked at once for each: all of it, or the part of it that the deposit was."""
-    paid = found.charged_minor >= found.total_minor
-    firsts: list[int] = []
-    for row in rows:
-        line, amount = row.line, row.item.amount_minor
-        if line is None or paid or line.first_minor >= line.amount_minor:
-            firsts.append(amount)
-        else:
-            firsts.append(split_minor(amount, [line.first_minor, line.amount_minor - line.first_minor])[0])
-    return firsts
-
-
-def _told(row: _Row) -> LineTold:
-    line, item = row.line, row.item
-    given_up = 0 if line is None else line.cancelled_quantity
-    return LineTold(
-        line_id=None if line is None else line.id,
-        variant_id=item.variant_id,
-        product_id=item.product_id,
-        title=item.title,
-        sku=item.sku,
-        options=item.options,
-        was=0 if line is None else line.wanted_quantity,
-        quantity=item.quantity - given_up,
-        left=0 if line is None else line.shipped_quantity,
-        in_bundle=item.bundle_id is not None,
-        unit_price_minor=item.unit_price_minor,
-        amount_minor=item.amount_minor,
-    )
-
-
-def _gone(line: OrderLine) -> LineTold:
-    return LineTold(
-        line_id=line.id,
-        variant_id=line.variant_id,
-        product_id=line.product_id,
-        title=line.title,
-        sku=line.sku,
-        options=line.options,
-        was=line.wanted_quantity,
-        quantity=0,
-        left=0,
-        in_bundle=False,
-        unit_price_minor=line.unit_price_minor,
-        amount_minor=0,
-    )
-
-
-def _changes(
-    found: Order,
-    lines: Sequence[LineTold],
-    way: quoting.Way,
-    address: dict[str, Any] | None,
-    waived: int,
-) -> list[dict[str, Any]]:
-    """In words that are kept: what is different, without anything of the buyer."""
-    told: list[dict[str, Any]] = []
-    for line in lines:
-        if line.was == line.quantity:
-            continue
-        kind = "added" if line.was == 0 else "removed" if line.quantity == 0 else "quantity"
-        told.append(
-            {
-                "kind": kind,
-                "variant_id": line.variant_id,
-                "title": line.title,
-                "options": list(line.options),
-                "was": line.was,
-                "now": line.quantity,
-                "unit_price_minor": line.unit_price_minor,
-            }
-        )
-    if address != found.address:
-        told.append({"kind": "address"})
-    if way.id != _method(found) or way.delivery is not found.delivery:
-        told.append({"kind": "shipping", "was": found.shipping_name, "now": way.name, "method": way.id})
-    if waived != found.waived_minor:
-        told.append({"kind": "waived", "was": found.waived_minor, "now": waived})
-    return told
-
-
-async def _check_shares(
-    tx: Tx, found: Order, lines: Sequence[OrderLine], removed: Sequence[OrderLine]
-) -> None:
-    """A refund of certain lines keeps these."""
-    gone = {line.id for line in removed}
-    for parts in (await money_queries.refund_shares(tx, order_id=found.id)).values():
-        for line, part in zip(lines, parts[:-1], strict=True):
-            if part and line.id in gone:
-                raise EditRefunded(line_id=line.id, given_back_minor=part)
-
-
-# ── the change itself ─────────────────────────────────────────────────────────────────────────────────────
+    return replace(plan.quote, order=settled, refund_id=refund_id, is_granted=granted)
 
 
 async def _check_parcels(tx: Tx, found: Order) -> None:
@@ -713,7 +176,7 @@ async def _check_parcels(tx: Tx, found: Order) -> None:
             raise EditBeingPacked(parcel=parcel.number, parcel_id=str(parcel.id), state=parcel.state)
 
 
-async def _move_units(tx: Tx, plan: _Plan) -> list[stock.Freed]:
+async def _move_units(tx: Tx, plan: Plan) -> list[stock.Freed]:
     """What is taken away goes back, what is added is reserved, under one lock.  Raises EditSoldOut, EditLimit."""
     gives, takes = _moved(plan)
     requests = await _requests(tx, plan, takes)
@@ -731,10 +194,10 @@ async def _move_units(tx: Tx, plan: _Plan) -> list[stock.Freed]:
     return freed
 
 
-def _moved(plan: _Plan) -> tuple[dict[int, int], dict[int, int]]:
+def _moved(plan: Plan) -> tuple[dict[int, int], dict[int, int]]:
     """Units that go back, and units that come, by variant."""
     change: dict[int, int] = {}
-    for line in plan.told.lines:
+    for line in plan.quote.lines:
         change[line.variant_id] = change.get(line.variant_id, 0) + line.quantity - line.was
     return (
         {variant_id: -units for variant_id, units in change.items() if units < 0},
@@ -746,7 +209,7 @@ def _plain(facts: Mapping[str, object]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if name not in {"reason", "code", "message"}}
 
 
-async def _requests(tx: Tx, plan: _Plan, takes: Mapping[int, int]) -> list[stock.Request]:
+async def _requests(tx: Tx, plan: Plan, takes: Mapping[int, int]) -> list[stock.Request]:
     """Within the limits of their offers where these are still open, else of the shop; from the shelf."""
     found = plan.found
     if not takes:
@@ -759,7 +222,7 @@ async def _requests(tx: Tx, plan: _Plan, takes: Mapping[int, int]) -> list[stock
     for variant_id, units in sorted(takes.items()):
         more = next(
             row.item
-            for row, line in zip(plan.rows, plan.told.lines, strict=False)
+            for row, line in zip(plan.rows, plan.quote.lines, strict=False)
             if row.item.variant_id == variant_id and line.quantity > line.was
         )
         offer_id = more.offer_id if own is not None and own.is_open else None
@@ -790,7 +253,7 @@ async def _requests(tx: Tx, plan: _Plan, takes: Mapping[int, int]) -> list[stock
     return requests
 
 
-async def _write(tx: Tx, plan: _Plan) -> None:
+async def _write(tx: Tx, plan: Plan) -> None:
     found, way = plan.found, plan.way
     await edit_queries.drop_declined(tx, order_id=found.id)
     shares = await money_queries.refund_shares(tx, order_id=found.id)
@@ -819,19 +282,19 @@ async def _write(tx: Tx, plan: _Plan) -> None:
         shipping_minor=way.totals.shipping.minor,
         first_minor=sum(plan.first) + way.totals.shipping.minor,
         tax_minor=way.breakdown.totals.tax,
-        waived_minor=plan.told.waived_minor,
+        waived_minor=plan.quote.waived_minor,
         shipping_name=way.name,
         calculation=way.calculation,
         return_terms=_return_terms(found, plan),
         # Who has paid before does not lose the order over a difference.
-        payment_due_at=None if plan.told.paid_minor or found.authorised_minor else found.payment_due_at,
+        payment_due_at=None if plan.quote.paid_minor or found.authorised_minor else found.payment_due_at,
     )
     await edit_queries.keep_sold(tx, order_id=found.id)
     await promotions.take_instead(tx, shop_id=found.shop_id, order_id=found.id, taken=way.taken)
     await _keep_shares(tx, plan, shares)
 
 
-def _return_terms(found: Order, plan: _Plan) -> dict[str, Any] | None:
+def _return_terms(found: Order, plan: Plan) -> dict[str, Any] | None:
     """As promised, under the law of where it goes now."""
     country = str((plan.address or {}).get("country") or "").upper()
     if found.return_terms is None or not country or plan.way.delivery is not Delivery.SHIP:
@@ -839,7 +302,7 @@ def _return_terms(found: Order, plan: _Plan) -> dict[str, Any] | None:
     return {**found.return_terms, "country": country}
 
 
-async def _keep_shares(tx: Tx, plan: _Plan, shares: Mapping[UUID, Sequence[int]]) -> None:
+async def _keep_shares(tx: Tx, plan: Plan, shares: Mapping[UUID, Sequence[int]]) -> None:
     """Refunds of certain lines are of these lines still.  Raises EditRefunded where a line costs less by now."""
     found = plan.found
     lines = await queries.lines(tx, order_id=found.id)
@@ -867,19 +330,21 @@ async def _keep_shares(tx: Tx, plan: _Plan, shares: Mapping[UUID, Sequence[int]]
         raise EditRefunded(given_back_minor=found.refund_granted_minor)
 
 
-async def _give_back(tx: Tx, plan: _Plan, *, edit_id: UUID, reason: str, actor: str) -> UUID | None:
-    """What was paid and pays for nothing any more, to where it came from; a second person is asked where one has to be."""
-    if not plan.told.refund_minor:
+async def _give_back(tx: Tx, plan: Plan, *, edit_id: UUID, reason: str, actor: str) -> UUID | None:
+    """What was paid and no longer pays for anything goes back to where it came from; a second person is asked where one has to be."""
+    if not plan.quote.refund_minor:
         return None
     refund_id = uuid5(edit_id, "refund")
     await edit_queries.insert_refund(
-        tx, order_id=plan.found.id, refund_id=refund_id, amount_minor=plan.told.refund_minor
+        tx, order_id=plan.found.id, refund_id=refund_id, amount_minor=plan.quote.refund_minor
     )
-    await refunds.grant(tx, plan.found, plan.told.refund_minor, refund_id=refund_id, note=reason, actor=actor)
+    await refunds.grant(
+        tx, plan.found, plan.quote.refund_minor, refund_id=refund_id, note=reason, actor=actor
+    )
     return refund_id
 
 
-async def _tell(tx: Tx, plan: _Plan, settled: Order, *, edit_id: UUID, tell: bool) -> None:
+async def _tell(tx: Tx, plan: Plan, settled: Order, *, edit_id: UUID, tell: bool) -> None:
     found = plan.found
     owed = due(settled)
     after = await queries.lines(tx, order_id=found.id)
@@ -916,7 +381,7 @@ async def _tell(tx: Tx, plan: _Plan, settled: Order, *, edit_id: UUID, tell: boo
             before_minor=found.total_minor,
             after_minor=settled.total_minor,
             shipping_change_minor=settled.shipping_minor - found.shipping_minor,
-            refund_minor=plan.told.refund_minor,
+            refund_minor=plan.quote.refund_minor,
             due_minor=0 if owed is None else owed.amount.minor,
             paid_in_full=settled.charged_minor >= settled.total_minor,
             delivery_changed=plan.delivery_changes,

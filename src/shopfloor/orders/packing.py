@@ -90,9 +90,9 @@ async def _put_together(tx: Tx, found: Order) -> None:
     others = await together.companions(tx, shop_id=found.shop_id, order_id=found.id)
     if not others:
         return
-    mine = await fulfilment.of_order(tx, shop_id=found.shop_id, order_id=found.id)
+    own = await fulfilment.of_order(tx, shop_id=found.shop_id, order_id=found.id)
     theirs = await fulfilment.of_orders(tx, shop_id=found.shop_id, order_ids=[each.id for each in others])
-    for parcel in mine:
+    for parcel in own:
         into = next((each for each in theirs if fulfilment.boxes.fits(parcel, each)), None)
         if into is not None and parcel.box_id is None:
             await fulfilment.boxes.put_together(
@@ -107,16 +107,14 @@ async def parcels_with(
     await _plan_lines(tx, found, [line for line in lines if line.id in line_ids])
     chosen: list[fulfilment.Parcel] = []
     for parcel in await fulfilment.of_order(tx, shop_id=found.shop_id, order_id=found.id):
-        mine = {line.line_id: line.quantity for line in parcel.lines if line.line_id in line_ids}
-        if parcel.state not in fulfilment.HERE or not mine:
+        own = {line.line_id: line.quantity for line in parcel.lines if line.line_id in line_ids}
+        if parcel.state not in fulfilment.HERE or not own:
             continue
-        if len(mine) == len(parcel.lines):
+        if len(own) == len(parcel.lines):
             chosen.append(parcel)
         else:
             chosen.append(
-                await fulfilment.split(
-                    tx, shop_id=found.shop_id, parcel_id=parcel.id, units=mine, actor=actor
-                )
+                await fulfilment.split(tx, shop_id=found.shop_id, parcel_id=parcel.id, units=own, actor=actor)
             )
     return chosen
 

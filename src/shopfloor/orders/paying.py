@@ -254,8 +254,8 @@ async def work_inbox(db: Database, providers: payment_providers.Source, *, limit
     by_shop: dict[int, list[payment_accounts.inbox.Letter]] = {}
     for letter in due:
         by_shop.setdefault(letter.shop_id, []).append(letter)
-    for mine in by_shop.values():
-        await letters.work_off(db, providers, mine, partial(_read, db))
+    for of_shop in by_shop.values():
+        await letters.work_off(db, providers, of_shop, partial(_read, db))
     return len(due)
 
 

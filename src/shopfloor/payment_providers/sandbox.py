@@ -8,15 +8,12 @@ What a buyer may do on its page is in `CHOICES`; a card that is declined may be 
 """
 
 import asyncio
-import base64
 import hashlib
 import hmac
 import json
-import secrets
-import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,14 +21,14 @@ from urllib.parse import parse_qsl
 
 from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from shopfloor.kernel import late
-from shopfloor.kernel.amounts import written
-from shopfloor.kernel.headers import POLICY
-from shopfloor.kernel.records import dataclass
+from shopfloor.payment_providers.sandbox_bank import SandboxBank
+from shopfloor.payment_providers.sandbox_page import choices, document
+from shopfloor.payment_providers.sandbox_store import OpenStore, Problem, SandboxStore, new_id
 
 if TYPE_CHECKING:
     import httpx
@@ -46,90 +43,6 @@ the window; pays and asks the bank for the money back.
 LATER: Final = 6.0
 _SHORTEST_LIFE: Final = 30 * 60
 _LONGEST_LIFE: Final = 24 * 3600
-_FEE_PERCENT: Final = 2
-# What a dispute costs, in the smallest unit, and until when it can be answered.
-_DISPUTE_FEE: Final = 1500
-_ANSWER_WITHIN: Final = 7 * 24 * 3600
-# Seconds for which a card keeps money reserved.
-CAPTURE_WITHIN: Final = 7 * 24 * 3600
-# By which a merchant wins here, as in Stripe's own test mode; with any other evidence he loses.
-WINNING: Final = "winning_evidence"
-
-
-class Problem(Exception):
-    def __init__(
-        self, status: int, message: str, *, code: str = "", kind: str = "invalid_request_error"
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"error": {"type": kind, "message": message, **({"code": code} if code else {})}}
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What it knows, by account: the secret key that asked."""
-
-    path: Path
-
-    @contextmanager
-    def open(self) -> Generator["Book"]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        book = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-        try:
-            book.execute("PRAGMA journal_mode = WAL")
-            # Nothing here is worth waiting for a disk: it is asked beside a shop that sells.
-            book.execute("PRAGMA synchronous = OFF")
-            book.executescript(
-                """
-                CREATE TABLE IF NOT EXISTS object (
-                  id TEXT PRIMARY KEY, account TEXT, kind TEXT, body TEXT, made INTEGER);
-                CREATE TABLE IF NOT EXISTS answer (
-                  account TEXT, key TEXT, path TEXT, form TEXT, status INTEGER, body TEXT, PRIMARY KEY (account, key));
-                CREATE TABLE IF NOT EXISTS listener (account TEXT, url TEXT, PRIMARY KEY (account, url));
-                """
-            )
-            book.execute("BEGIN IMMEDIATE")
-            yield Book(book)
-            book.execute("COMMIT")
-        except BaseException:
-            if book.in_transaction:
-                book.execute("ROLLBACK")
-            raise
-        finally:
-            book.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """The books under their lock."""
-
-    rows: sqlite3.Connection
-
-    def put(self, account: str, thing: Mapping[str, Any]) -> None:
-        self.rows.execute(
-            "INSERT INTO object VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
-            (thing["id"], account, thing["object"], json.dumps(thing), int(time.time())),
-        )
-
-    def get(self, kind: str, name: str, account: str | None = None) -> dict[str, Any]:
-        row = self.rows.execute(
-            "SELECT body FROM object WHERE id = ? AND kind = ? AND (? IS NULL OR account = ?)",
-            (name, kind, account, account),
-        ).fetchone()
-        if row is None:
-            raise Problem(404, f"No such {kind}: '{name}'", code="resource_missing")
-        found: dict[str, Any] = json.loads(row[0])
-        return found
-
-    def account_of(self, name: str) -> str:
-        row = self.rows.execute("SELECT account FROM object WHERE id = ?", (name,)).fetchone()
-        return "" if row is None else str(row[0])
-
-    def every(self, kind: str, account: str) -> list[dict[str, Any]]:
-        found = self.rows.execute(
-            "SELECT body FROM object WHERE kind = ? AND account = ? ORDER BY rowid DESC", (kind, account)
-        )
-        return [json.loads(row[0]) for row in found]
 
 
 def webhook_secret(account: str) -> str:
@@ -142,19 +55,16 @@ def signature(body: bytes, secret: str, at: int) -> str:
     return f"t={at},v1={signed}"
 
 
-def _new(prefix: str) -> str:
-    return f"{prefix}_{secrets.token_hex(12)}"
-
-
 class Sandbox:
     """`root`: where it stands below another application; `address`: under which buyers reach it."""
 
     def __init__(
         self, path: Path, *, address: Callable[[], str], clock: Callable[[], float] = time.time
     ) -> None:
-        self.books = Books(path)
+        self.store = SandboxStore(path)
         self.address = address
         self.clock = clock
+        self.bank = SandboxBank(self.time)
         pages = [
             Route("/pay/{name}", self._page, methods=["GET"]),
             Route("/pay/{name}", self._decide, methods=["POST"]),
@@ -182,6 +92,10 @@ class Sandbox:
             ]
         )
 
+    def time(self) -> float:
+        """What its clock says now: who tries it out may set another one."""
+        return self.clock()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._routes(scope, receive, send)
@@ -200,16 +114,16 @@ class Sandbox:
     @asynccontextmanager
     async def _once(
         self, request: Request
-    ) -> AsyncGenerator[tuple[Book, str, dict[str, str], list[Response]]]:
+    ) -> AsyncGenerator[tuple[OpenStore, str, dict[str, str], list[Response]]]:
         """The books for a question that changes something; with its key again it has the answer it had."""
         account = self._who(request)
         form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
         key = request.headers.get("idempotency-key", "")
         written = json.dumps(form, sort_keys=True)
         given: list[Response] = []
-        with self.books.open() as book:
+        with self.store.open() as store:
             if key:
-                row = book.rows.execute(
+                row = store.rows.execute(
                     "SELECT path, form, status, body FROM answer WHERE account = ? AND key = ?",
                     (account, key),
                 ).fetchone()
@@ -226,9 +140,9 @@ class Sandbox:
                         )
                     )
             known = bool(given)
-            yield book, account, form, given
+            yield store, account, form, given
             if key and not known:
-                book.rows.execute(
+                store.rows.execute(
                     "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?)",
                     (
                         account,
@@ -248,13 +162,13 @@ class Sandbox:
         )
 
     async def _listen(self, request: Request) -> Response:
-        async with self._once(request) as (book, account, form, given):
-            book.rows.execute("INSERT OR IGNORE INTO listener VALUES (?, ?)", (account, form.get("url", "")))
+        async with self._once(request) as (store, account, form, given):
+            store.rows.execute("INSERT OR IGNORE INTO listener VALUES (?, ?)", (account, form.get("url", "")))
             if not given:
                 given.append(
                     JSONResponse(
                         {
-                            "id": _new("we"), "object": "webhook_endpoint", "url": form.get("url", ""),
+                            "id": new_id("we"), "object": "webhook_endpoint", "url": form.get("url", ""),
                             "secret": webhook_secret(account),
                         }
                     )
@@ -262,7 +176,7 @@ class Sandbox:
         return given[0]
 
     async def _create(self, request: Request) -> Response:
-        async with self._once(request) as (book, account, form, given):
+        async with self._once(request) as (store, account, form, given):
             if given:
                 return given[0]
             now = int(self.clock())
@@ -286,7 +200,7 @@ class Sandbox:
                     400,
                     "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation.",
                 )
-            name = _new("cs_test")
+            name = new_id("cs_test")
             session = {
                 "id": name, "object": "checkout.session", "amount_total": amount, "currency": currency,
                 "status": "open", "payment_status": "unpaid", "payment_intent": None, "livemode": False,
@@ -298,7 +212,7 @@ class Sandbox:
                 "_manual": form.get("payment_intent_data[capture_method]") == "manual",
                 "_name": form.get("line_items[0][price_data][product_data][name]", ""),
             }  # fmt: skip
-            book.put(account, session)
+            store.put(account, session)
             given.append(JSONResponse(_shown(session)))
         return given[0]
 
@@ -309,41 +223,41 @@ class Sandbox:
             for key, value in request.query_params.multi_items()
             if key.startswith("expand[") and key != "expand[]"
         ]
-        with self.books.open() as book:
-            session = self._settled(book, request.path_params["name"], account)
+        with self.store.open() as store:
+            session = self.bank.settled(store, request.path_params["name"], account)
             told = _shown(session)
             if session["payment_intent"] and any(each.startswith("payment_intent") for each in expand):
-                intent = self._aged(book, account, session["payment_intent"])
+                intent = self.bank.aged(store, account, session["payment_intent"])
                 if intent["latest_charge"] and "payment_intent.latest_charge.balance_transaction" in expand:
-                    intent["latest_charge"] = book.get("charge", intent["latest_charge"], account)
+                    intent["latest_charge"] = store.get("charge", intent["latest_charge"], account)
                 told["payment_intent"] = _shown(intent)
         return JSONResponse(told)
 
     async def _expire(self, request: Request) -> Response:
-        async with self._once(request) as (book, account, _, given):
+        async with self._once(request) as (store, account, _, given):
             if given:
                 return given[0]
-            session = self._settled(book, request.path_params["name"], account)
+            session = self.bank.settled(store, request.path_params["name"], account)
             if session["status"] != "open":
                 raise Problem(
                     400,
                     f'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of `{session["status"]}`.',
                 )
             session["status"] = "expired"
-            book.put(account, session)
+            store.put(account, session)
             given.append(JSONResponse(_shown(session)))
         return given[0]
 
     async def _intent(self, request: Request) -> Response:
         account = self._who(request)
-        with self.books.open() as book:
-            return JSONResponse(_shown(self._aged(book, account, request.path_params["name"])))
+        with self.store.open() as store:
+            return JSONResponse(_shown(self.bank.aged(store, account, request.path_params["name"])))
 
     async def _capture(self, request: Request) -> Response:
-        async with self._once(request) as (book, account, form, given):
+        async with self._once(request) as (store, account, form, given):
             if given:
                 return given[0]
-            intent = self._aged(book, account, request.path_params["name"])
+            intent = self.bank.aged(store, account, request.path_params["name"])
             if intent["status"] != "requires_capture":
                 raise Problem(
                     400,
@@ -355,18 +269,18 @@ class Sandbox:
                 raise Problem(
                     400, "The amount to capture is more than what was authorised.", code="amount_too_large"
                 )
-            self._take(book, account, intent, amount)
-            session = book.get("checkout.session", intent["_session"], account)
-            book.put(account, session | {"payment_status": "paid"})
+            self.bank.take(store, account, intent, amount)
+            session = store.get("checkout.session", intent["_session"], account)
+            store.put(account, session | {"payment_status": "paid"})
             told = self._telling(intent["_session"], [(0.0, "payment_intent.succeeded")])
             given.append(JSONResponse(_shown(intent), background=told))
         return given[0]
 
     async def _cancel(self, request: Request) -> Response:
-        async with self._once(request) as (book, account, _, given):
+        async with self._once(request) as (store, account, _, given):
             if given:
                 return given[0]
-            intent = self._aged(book, account, request.path_params["name"])
+            intent = self.bank.aged(store, account, request.path_params["name"])
             if intent["status"] in {"succeeded", "canceled"}:
                 raise Problem(
                     400,
@@ -374,16 +288,16 @@ class Sandbox:
                     code="payment_intent_unexpected_state",
                 )
             intent |= {"status": "canceled", "amount_capturable": 0, "canceled_at": int(self.clock())}
-            book.put(account, intent)
+            store.put(account, intent)
             told = self._telling(intent["_session"], [(0.0, "payment_intent.canceled")])
             given.append(JSONResponse(_shown(intent), background=told))
         return given[0]
 
     async def _refund(self, request: Request) -> Response:
-        async with self._once(request) as (book, account, form, given):
+        async with self._once(request) as (store, account, form, given):
             if given:
                 return given[0]
-            intent = book.get("payment_intent", form.get("payment_intent", ""), account)
+            intent = store.get("payment_intent", form.get("payment_intent", ""), account)
             left = intent["amount_received"] - intent["_refunded"]
             amount = int(form.get("amount") or left)
             if intent.get("_disputed"):
@@ -399,22 +313,22 @@ class Sandbox:
                 )  # fmt: skip
             intent["_refunded"] += amount
             refund = {
-                "id": _new("re"), "object": "refund", "amount": amount, "currency": intent["currency"],
+                "id": new_id("re"), "object": "refund", "amount": amount, "currency": intent["currency"],
                 "payment_intent": intent["id"], "charge": intent["latest_charge"], "status": "succeeded",
                 "metadata": _nested(form, "metadata"), "created": int(self.clock()),
             }  # fmt: skip
-            book.put(account, intent)
-            book.put(account, refund)
-            self._book(book, account, "refund", -amount, 0, refund)
+            store.put(account, intent)
+            store.put(account, refund)
+            self.bank.book(store, account, "refund", -amount, 0, refund)
             given.append(JSONResponse(refund))
         return given[0]
 
     async def _refunds(self, request: Request) -> Response:
         account = self._who(request)
         wanted = request.query_params.get("payment_intent")
-        with self.books.open() as book:
+        with self.store.open() as store:
             found = [
-                each for each in book.every("refund", account) if wanted in {None, each["payment_intent"]}
+                each for each in store.every("refund", account) if wanted in {None, each["payment_intent"]}
             ]
         return JSONResponse({"object": "list", "url": "/v1/refunds", "has_more": False, "data": found[:100]})
 
@@ -422,10 +336,10 @@ class Sandbox:
         account = self._who(request)
         asked = request.query_params
         since, limit = int(asked.get("created[gte]", 0)), int(asked.get("limit", 10))
-        with self.books.open() as book:
+        with self.store.open() as store:
             rows = [
-                _shown(self._decided(book, account, each))
-                for each in book.every("dispute", account)
+                _shown(self.bank.decided(store, account, each))
+                for each in store.every("dispute", account)
                 if each["created"] >= since
             ]
         if "starting_after" in asked:
@@ -439,18 +353,18 @@ class Sandbox:
 
     async def _dispute(self, request: Request) -> Response:
         account = self._who(request)
-        with self.books.open() as book:
-            found = book.get("dispute", request.path_params["name"], account)
-            return JSONResponse(_shown(self._decided(book, account, found)))
+        with self.store.open() as store:
+            found = store.get("dispute", request.path_params["name"], account)
+            return JSONResponse(_shown(self.bank.decided(store, account, found)))
 
     async def _answer(self, request: Request) -> Response:
         """Evidence; with `submit` it goes to the bank, which decides in a moment."""
         name = request.path_params["name"]
         tell: list[tuple[float, str]] = []
-        async with self._once(request) as (book, account, form, given):
+        async with self._once(request) as (store, account, form, given):
             if given:
                 return given[0]
-            found = self._decided(book, account, book.get("dispute", name, account))
+            found = self.bank.decided(store, account, store.get("dispute", name, account))
             if found["status"] != "needs_response":
                 raise Problem(400, "This dispute is already closed or under review.")
             found["evidence"] |= _nested(form, "evidence")
@@ -459,20 +373,20 @@ class Sandbox:
                 found["evidence_details"]["submission_count"] += 1
                 found |= {"status": "under_review", "_decides_at": self.clock() + LATER}
                 tell = [(0.0, "charge.dispute.updated"), (LATER + 0.1, "charge.dispute.closed")]
-            book.put(account, found)
+            store.put(account, found)
             given.append(JSONResponse(_shown(found), background=self._telling(name, tell)))
         return given[0]
 
     async def _accept(self, request: Request) -> Response:
         name = request.path_params["name"]
-        async with self._once(request) as (book, account, _, given):
+        async with self._once(request) as (store, account, _, given):
             if given:
                 return given[0]
-            found = self._decided(book, account, book.get("dispute", name, account))
+            found = self.bank.decided(store, account, store.get("dispute", name, account))
             if found["status"] != "needs_response":
                 raise Problem(400, "This dispute is already closed or under review.")
             found["status"] = "lost"
-            book.put(account, found)
+            store.put(account, found)
             given.append(
                 JSONResponse(_shown(found), background=self._telling(name, [(0.0, "charge.dispute.closed")]))
             )
@@ -489,9 +403,9 @@ class Sandbox:
         account = self._who(request)
         asked = request.query_params
         since, until = int(asked.get("created[gte]", 0)), int(asked.get("created[lt]", 2**53))
-        with self.books.open() as book:
+        with self.store.open() as store:
             rows = [
-                row for row in book.every("balance_transaction", account) if since <= row["created"] < until
+                row for row in store.every("balance_transaction", account) if since <= row["created"] < until
             ]
             if "starting_after" in asked:
                 names = [row["id"] for row in rows]
@@ -504,7 +418,7 @@ class Sandbox:
             page = rows[:limit]
             if any(key.startswith("expand") for key in asked):
                 page = [
-                    row | {"source": _shown(book.get(_kind(row["source"]), row["source"], account))}
+                    row | {"source": _shown(store.get(_kind(row["source"]), row["source"], account))}
                     for row in page
                 ]
         return JSONResponse(
@@ -513,124 +427,16 @@ class Sandbox:
 
     # ── what happens ──────────────────────────────────────────────────────────────────────────────────────
 
-    def _open_dispute(self, book: Book, account: str, intent: dict[str, Any]) -> dict[str, Any]:
-        now = int(self.clock())
-        found: dict[str, Any] = {
-            "id": _new("dp"), "object": "dispute", "amount": intent["amount_received"], "currency": intent["currency"],
-            "charge": intent["latest_charge"], "payment_intent": intent["id"], "reason": "fraudulent",
-            "status": "needs_response", "created": now, "livemode": False, "metadata": {}, "evidence": {},
-            "evidence_details": {
-                "due_by": now + _ANSWER_WITHIN, "has_evidence": False, "past_due": False, "submission_count": 0,
-            },
-            "is_charge_refundable": False, "balance_transactions": [],
-        }  # fmt: skip
-        row = self._book(book, account, "adjustment", -found["amount"], _DISPUTE_FEE, found)
-        found["balance_transactions"].append(row)
-        intent["_disputed"] = found["id"]
-        book.put(account, found)
-        return found
-
-    def _decided(self, book: Book, account: str, found: dict[str, Any]) -> dict[str, Any]:
-        """A dispute as it is by now: decided by the bank, or lost because nobody answered."""
-        now = self.clock()
-        if found["status"] == "under_review" and found["_decides_at"] <= now:
-            won = found["evidence"].get("uncategorized_text") == WINNING
-            found["status"] = "won" if won else "lost"
-            if won:
-                row = self._book(book, account, "adjustment", found["amount"], 0, found)
-                found["balance_transactions"].append(row)
-            book.put(account, found)
-        elif found["status"] == "needs_response" and found["evidence_details"]["due_by"] <= now:
-            found["status"] = "lost"
-            found["evidence_details"]["past_due"] = True
-            book.put(account, found)
-        return found
-
-    def _settled(self, book: Book, name: str, account: str | None = None) -> dict[str, Any]:
-        """A session as it is by now: over, or decided by a bank that took its time."""
-        session = book.get("checkout.session", name, account)
-        now = self.clock()
-        if session["status"] == "open" and session["expires_at"] <= now:
-            session["status"] = "expired"
-            book.put(book.account_of(name), session)
-        if session.get("_decides_at") and session["_decides_at"] <= now:
-            owner = book.account_of(name)
-            intent = book.get("payment_intent", session["payment_intent"], owner)
-            if session.pop("_decides_at") and session.pop("_decides") == "pay":
-                session["payment_status"] = "paid"
-                self._take(book, owner, intent, intent["amount"])
-            else:
-                intent |= {
-                    "status": "requires_payment_method",
-                    "last_payment_error": {
-                        "code": "payment_intent_payment_attempt_failed",
-                        "message": "The bank refused.",
-                    },
-                }
-                book.put(owner, intent)
-            book.put(owner, session)
-        return session
-
-    def _aged(self, book: Book, account: str, name: str) -> dict[str, Any]:
-        """A payment intent as it is by now: what nobody captured in time is cancelled."""
-        intent = book.get("payment_intent", name, account)
-        if intent["status"] == "requires_capture" and intent["_capture_before"] <= self.clock():
-            intent |= {
-                "status": "canceled", "amount_capturable": 0, "canceled_at": int(self.clock()),
-                "cancellation_reason": "automatic",
-            }  # fmt: skip
-            book.put(account, intent)
-        return intent
-
-    def _reserve(self, book: Book, account: str, intent: dict[str, Any]) -> None:
-        until = int(self.clock()) + CAPTURE_WITHIN
-        charge = {
-            "id": _new("ch"), "object": "charge", "amount": intent["amount"], "amount_captured": 0, "captured": False,
-            "currency": intent["currency"], "payment_intent": intent["id"], "metadata": intent["metadata"],
-            "balance_transaction": None,
-            "payment_method_details": {"type": "card", "card": {"brand": "visa", "capture_before": until}},
-        }  # fmt: skip
-        intent |= {
-            "status": "requires_capture", "amount_capturable": intent["amount"], "latest_charge": charge["id"],
-            "last_payment_error": None, "_capture_before": until,
-        }  # fmt: skip
-        book.put(account, charge)
-
-    def _take(self, book: Book, account: str, intent: dict[str, Any], amount: int) -> None:
-        known = book.get("charge", intent["latest_charge"], account) if intent["latest_charge"] else {}
-        charge = {
-            "id": _new("ch"), "object": "charge", "amount": amount, "currency": intent["currency"],
-            "payment_intent": intent["id"], "metadata": intent["metadata"], **known, "amount_captured": amount,
-            "captured": True,
-        }  # fmt: skip
-        intent |= {
-            "status": "succeeded", "amount_received": amount, "amount_capturable": 0,
-            "latest_charge": charge["id"], "last_payment_error": None,
-        }  # fmt: skip
-        row = self._book(book, account, "charge", amount, amount * _FEE_PERCENT // 100, charge)
-        book.put(account, charge | {"balance_transaction": row})
-        book.put(account, intent)
-
-    def _book(
-        self, book: Book, account: str, kind: str, amount: int, fee: int, source: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        row = {
-            "id": _new("txn"), "object": "balance_transaction", "amount": amount, "fee": fee, "net": amount - fee,
-            "currency": source["currency"], "type": kind, "source": source["id"], "created": int(self.clock()),
-        }  # fmt: skip
-        book.put(account, row)
-        return row
-
     def decide(self, name: str, choice: str) -> list[tuple[float, str]]:
         """What the buyer did on the page; the messages that follow, as (seconds from now, type of event)."""
-        with self.books.open() as book:
-            session = self._settled(book, name)
-            account = book.account_of(name)
+        with self.store.open() as store:
+            session = self.bank.settled(store, name)
+            account = store.account_of(name)
             if session["status"] != "open":
                 return []
             if session["payment_intent"] is None:
                 intent: dict[str, Any] = {
-                    "id": _new("pi"), "object": "payment_intent", "amount": session["amount_total"],
+                    "id": new_id("pi"), "object": "payment_intent", "amount": session["amount_total"],
                     "amount_received": 0, "amount_capturable": 0, "currency": session["currency"],
                     "status": "requires_payment_method", "metadata": session["_intent_metadata"],
                     "latest_charge": None, "last_payment_error": None, "_refunded": 0, "_session": name,
@@ -638,7 +444,7 @@ class Sandbox:
                 }  # fmt: skip
                 session["payment_intent"] = intent["id"]
             else:
-                intent = book.get("payment_intent", session["payment_intent"], account)
+                intent = store.get("payment_intent", session["payment_intent"], account)
             done: list[tuple[float, str]] = []
             if choice == "decline":
                 intent["last_payment_error"] = {"code": "card_declined", "message": "Your card was declined."}
@@ -656,38 +462,38 @@ class Sandbox:
                 ]
             elif session["_manual"]:
                 session |= {"status": "complete"}
-                self._reserve(book, account, intent)
+                self.bank.reserve(store, account, intent)
                 done = [] if choice == "silent" else [(0.0, "checkout.session.completed")]
                 done += [] if choice == "silent" else [(0.0, "payment_intent.amount_capturable_updated")]
             else:
                 session |= {"status": "complete", "payment_status": "paid"}
-                self._take(book, account, intent, intent["amount"])
+                self.bank.take(store, account, intent, intent["amount"])
                 done = [] if choice == "silent" else [(0.0, "checkout.session.completed")]
                 done += [(0.0, "payment_intent.succeeded")] if choice == "twice" else []
                 if choice == "disputed":
-                    session["_dispute"] = self._open_dispute(book, account, intent)["id"]
+                    session["_dispute"] = self.bank.open_dispute(store, account, intent)["id"]
                     done += [(0.0, "charge.dispute.created"), (0.0, "charge.dispute.funds_withdrawn")]
-            book.put(account, intent)
-            book.put(account, session)
+            store.put(account, intent)
+            store.put(account, session)
         return done
 
     async def tell(self, name: str, after: float, kind: str, *, times: int = 1) -> None:
         """Send a message of this type to who listens, signed.  Nobody is told again who does not answer."""
         await asyncio.sleep(after)
-        with self.books.open() as book:
-            account = book.account_of(name)
+        with self.store.open() as store:
+            account = store.account_of(name)
             if kind.startswith("charge.dispute."):
-                of = name if name.startswith("dp_") else self._settled(book, name)["_dispute"]
-                about = self._decided(book, account, book.get("dispute", of, account))
+                of = name if name.startswith("dp_") else self.bank.settled(store, name)["_dispute"]
+                about = self.bank.decided(store, account, store.get("dispute", of, account))
             else:
-                about = self._settled(book, name)
+                about = self.bank.settled(store, name)
                 if kind.startswith("payment_intent."):
-                    about = book.get("payment_intent", about["payment_intent"], account)
+                    about = store.get("payment_intent", about["payment_intent"], account)
             listeners = [
-                row[0] for row in book.rows.execute("SELECT url FROM listener WHERE account = ?", (account,))
+                row[0] for row in store.rows.execute("SELECT url FROM listener WHERE account = ?", (account,))
             ]
         event = {
-            "id": _new("evt"), "object": "event", "type": kind, "livemode": False, "created": int(self.clock()),
+            "id": new_id("evt"), "object": "event", "type": kind, "livemode": False, "created": int(self.clock()),
             "data": {"object": _shown(about)},
         }  # fmt: skip
         body = json.dumps(event).encode()
@@ -707,21 +513,21 @@ class Sandbox:
 
     async def _page(self, request: Request) -> Response:
         name = request.path_params["name"]
-        with self.books.open() as book:
+        with self.store.open() as store:
             try:
-                session = self._settled(book, name)
+                session = self.bank.settled(store, name)
             except Problem:
-                return _document("Not found", "<p>There is no such payment.</p>", status=404)
+                return document("Not found", "<p>There is no such payment.</p>", status=404)
             said = ""
             if session["payment_intent"]:
-                intent = book.get("payment_intent", session["payment_intent"])
+                intent = store.get("payment_intent", session["payment_intent"])
                 said = (intent["last_payment_error"] or {}).get("message", "")
         if session["status"] != "open":
-            return _document(
+            return document(
                 "Test payment",
                 f'<p>This payment is over.</p><p><a href="{escape(session["success_url"])}">Back to the shop</a></p>',
             )
-        return _document("Test payment", _choices(session, said, secure="secure" in request.query_params))
+        return document("Test payment", choices(session, said, secure="secure" in request.query_params))
 
     async def _decide(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -734,10 +540,10 @@ class Sandbox:
             return RedirectResponse(here, status_code=303)
         try:
             told = self.decide(name, choice)
-            with self.books.open() as book:
-                session = self._settled(book, name)
+            with self.store.open() as store:
+                session = self.bank.settled(store, name)
         except Problem:
-            return _document("Not found", "<p>There is no such payment.</p>", status=404)
+            return document("Not found", "<p>There is no such payment.</p>", status=404)
 
         async def tell() -> None:
             for after, kind in told:
@@ -747,11 +553,11 @@ class Sandbox:
         if choice == "decline":
             return RedirectResponse(here, status_code=303, background=after)
         if choice == "gone":
-            page = _document("Test payment", "<p>Paid. You can close this window.</p>")
+            page = document("Test payment", "<p>Paid. You can close this window.</p>")
             page.background = after
             return page
         # Not by a redirect: a browser follows one out of a form only to where the form may lead.
-        page = _document(
+        page = document(
             "Test payment",
             f'<p>Back to the shop…</p><p><a class="button main" href="{escape(session["success_url"])}">Back to the shop</a></p>',
             head=f'<meta http-equiv="refresh" content="0;url={escape(session["success_url"])}">',
@@ -774,57 +580,3 @@ def _nested(form: Mapping[str, str], name: str) -> dict[str, str]:
 
 def _shown(thing: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in thing.items() if not key.startswith("_")}
-
-
-def _choices(session: Mapping[str, Any], said: str, *, secure: bool) -> str:
-    currency = session["currency"].upper()
-    amount = f"{currency} {written(session['amount_total'], currency)}"
-    buttons = (
-        [("pay", "Complete authentication"), ("decline", "Fail authentication")]
-        if secure
-        else [
-            ("pay", "Pay"),
-            ("secure", "Pay with 3-D Secure"),
-            ("decline", "Card is declined"),
-            ("later", "Pay by a bank that takes its time"),
-            ("later_fail", "Pay by a bank that refuses later"),
-            ("twice", "Pay, and be told twice"),
-            ("silent", "Pay, and tell nobody"),
-            ("gone", "Pay, and close the window"),
-            ("disputed", "Pay, and ask the bank for the money back"),
-        ]
-    )
-    rows = "".join(
-        f'<p><button name="choice" value="{value}">{words}</button></p>' for value, words in buttons
-    )
-    wrong = f'<p role="alert"><strong>{escape(said)}</strong></p>' if said else ""
-    back = session.get("cancel_url") or session["success_url"]
-    return (
-        f"<p>No money moves here.</p><p><strong>{amount}</strong> · {escape(session['_name'])}</p>{wrong}"
-        f'<form method="post">{rows}</form><p><a href="{escape(back)}">Back without paying</a></p>'
-    )
-
-
-# The page stands for a payment service's: it has none of the shop's style, but can be read and touched on a phone.
-_STYLE: Final = (
-    ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:0}"
-    "main{max-width:26rem;margin:auto;padding:1.5rem 1rem}p{margin:.75rem 0}"
-    "button,.button{font:inherit;box-sizing:border-box;width:100%;min-height:2.75rem;padding:.5rem 1rem;text-align:left}"
-    "a{display:inline-block;padding:.625rem 0}"
-)
-_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-
-
-def _document(title: str, content: str, *, status: int = 200, head: str = "") -> HTMLResponse:
-    return HTMLResponse(
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>{head}</head>'
-        f"<body><main><h1>{title}</h1>{content}</main></body></html>",
-        status_code=status,
-        headers={
-            "cache-control": "no-store",
-            "content-security-policy": POLICY.replace(
-                "style-src 'self'", f"style-src 'sha256-{_STYLE_HASH}'"
-            ),
-        },
-    )

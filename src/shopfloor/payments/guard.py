@@ -151,7 +151,7 @@ async def resume(tx: Tx, *, shop_id: int, person_id: int) -> None:
 
 
 async def forget(tx: Tx, *, before: datetime, limit: int) -> int:
-    """What was counted is of no use any more, and neither is who it was."""
+    """What was counted is no longer of use, and neither is who it was."""
     await tx.run(
         """
         UPDATE payments.payment SET who = NULL

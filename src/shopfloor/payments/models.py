@@ -125,7 +125,7 @@ class Payment:
 
     @property
     def is_payable(self) -> bool:
-        """Somebody could still pay it at its provider.  Where the money is reserved nobody pays any more."""
+        """Somebody could still pay it at its provider.  Where the money is reserved nobody has to pay."""
         return self.is_online and not self.state.is_over and self.state is not State.AUTHORISED
 
     @property

@@ -157,15 +157,15 @@ def store_picture(directory: Path, picture: ProcessedPicture) -> None:
         return
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="incoming-", dir=directory) as work:
-        made = Path(work) / picture.sha256
-        made.mkdir(mode=0o755)
+        work_dir = Path(work) / picture.sha256
+        work_dir.mkdir(mode=0o755)
         for size, data in picture.files.items():
-            with (made / f"{size}.webp").open("wb") as file:
+            with (work_dir / f"{size}.webp").open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
         try:
-            made.rename(target)
+            work_dir.rename(target)
         except OSError:
             # Somebody else stored the same picture at the same moment.
             if not target.exists():

@@ -51,9 +51,9 @@ async def coupon(tx: Tx, *, shop_id: int, slug: str, buyer: UUID | None) -> Coup
     found = await queries.by_slug(tx, shop_id=shop_id, slug=slug[:100])
     if found is None or found.method is not Method.COUPON:
         raise UnknownDiscount(slug=slug[:100])
-    mine = None if buyer is None else await use_queries.claim_of(tx, discount_id=found.id, buyer=buyer)
+    claimed = None if buyer is None else await use_queries.claim_of(tx, discount_id=found.id, buyer=buyer)
     return CouponPage(
-        found, found.state(now()), mine is not None, mine is not None and mine.used_by is not None
+        found, found.state(now()), claimed is not None, claimed is not None and claimed.used_by is not None
     )
 
 
@@ -129,7 +129,7 @@ class Claims:
     async def _commit(self, shop_id: int, discount_id: int, batch: Sequence[_Waiting]) -> None:
         try:
             async with self._db.transaction() as tx:
-                told = await claim(
+                refusals = await claim(
                     tx, shop_id=shop_id, discount_id=discount_id, buyers=[buyer for buyer, _ in batch]
                 )
         except Exception as problem:  # noqa: BLE001 -- whoever waits is told, and the next batch may fare better
@@ -140,7 +140,7 @@ class Claims:
         for buyer, future in batch:
             if future.done():
                 continue
-            refusal = told[buyer]
+            refusal = refusals[buyer]
             if refusal is None:
                 future.set_result(None)
             else:

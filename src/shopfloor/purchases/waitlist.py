@@ -201,7 +201,7 @@ async def claimed(tx: Tx, *hold_ids: UUID) -> None:
 
 
 async def hand_over(tx: Tx, freed: Sequence[stock.Freed]) -> list[Waiting]:
-    """Offer what a release or an expiry gave back to who waits for it.  Call it in the same transaction."""
+    """Offer what a release or an expiry gave back to the waitlist.  Call it in the same transaction."""
     if not freed:
         return []
     lapsed = await queries.offered_by_holds(tx, hold_ids=list({unit.hold_id for unit in freed}))
@@ -270,7 +270,7 @@ async def _of_active(tx: Tx, shop_id: int, variant_ids: Sequence[int]) -> list[i
 
 
 async def expire(tx: Tx, *, limit: int = 1000) -> int:
-    """Release holds whose time is over and offer their units to who waits; returns how many lines were freed.
+    """Release holds whose time is over and offer their units to the waitlist; returns how many lines were freed.
 
     The worker's one call: both happen in one transaction, so nobody slips in between.
     """

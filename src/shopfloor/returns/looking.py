@@ -19,8 +19,8 @@ from shopfloor.returns.models import (
     Return,
     ReturnNotFound,
     ReturnSummary,
+    ReturnTerms,
     State,
-    Terms,
     standings,
     terms_of,
 )
@@ -66,7 +66,7 @@ async def arrivals(tx: Tx, view: orders.OrderView, zone: ZoneInfo) -> list[Arriv
     return found
 
 
-def may_withdraw_unsent(view: orders.OrderView, terms: Terms) -> bool:
+def may_withdraw_unsent(view: orders.OrderView, terms: ReturnTerms) -> bool:
     """Before anything was sent the whole contract can be withdrawn from, where the law gives that right."""
     found = view.order
     return (

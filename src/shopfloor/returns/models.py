@@ -181,7 +181,7 @@ class OrderedLine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ReturnTerms:
     """What was promised when the order was placed.  `standard_minor`: the cheapest way to send it there."""
 
     law: Law
@@ -194,16 +194,16 @@ class Terms:
     exceptions: Mapping[int, str]
 
 
-def terms_of(order: orders.Order) -> Terms:
+def terms_of(order: orders.Order) -> ReturnTerms:
     """Orders from before terms were frozen have those of a shop that has set none, and the law of their country."""
     told = order.return_terms
     if told is None:
         rules = policies.return_rules.ReturnRules()
         law = policies.return_rules.law_of((order.address or {}).get("country", ""))
         days = max(rules.withdrawal_days, policies.return_rules.LEAST_DAYS[law])
-        return Terms(law, days, 0, rules.claim_days, False, order.shipping_minor, "", {})
+        return ReturnTerms(law, days, 0, rules.claim_days, False, order.shipping_minor, "", {})
     law = policies.return_rules.law_of(told["country"])
-    return Terms(
+    return ReturnTerms(
         law,
         max(told["withdrawal_days"], policies.return_rules.LEAST_DAYS[law]),
         told["goodwill_days"],
@@ -266,7 +266,7 @@ def last_day(arrived: date, days: int, law: Law) -> date:
 
 
 def standings(
-    terms: Terms,
+    terms: ReturnTerms,
     lines: Sequence[OrderedLine],
     arrivals: Sequence[Arrival],
     busy: Mapping[int, Busy],
@@ -281,7 +281,7 @@ def standings(
 
 
 def _standing(
-    terms: Terms,
+    terms: ReturnTerms,
     line: OrderedLine,
     arrivals: Sequence[Arrival],
     busy: Mapping[int, Busy],
@@ -462,7 +462,7 @@ class Arrived:
 class Offer:
     """What the buyer of an order may do now.  `unsent`: all of it may be withdrawn from before it is sent."""
 
-    terms: Terms
+    terms: ReturnTerms
     lines: list[Standing]
     unsent: bool
     returns: list[Return]

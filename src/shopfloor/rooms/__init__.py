@@ -5,7 +5,7 @@ somebody whose playback advances.
 """
 
 from shopfloor.rooms import presence_store as counters
-from shopfloor.rooms.admission import Limits
+from shopfloor.rooms.admission import AdmissionLimits
 from shopfloor.rooms.endpoint import room_endpoint
 from shopfloor.rooms.gateway import Gateway
 from shopfloor.rooms.handlers import BuyHandler, RoomHandlers, Said
@@ -21,13 +21,13 @@ from shopfloor.rooms.state import FlashState, OfferState, PinnedState, RoomState
 from shopfloor.rooms.wire import Buy
 
 __all__ = [
+    "AdmissionLimits",
     "Beat",
     "Buy",
     "BuyHandler",
     "ChatLine",
     "FlashState",
     "Gateway",
-    "Limits",
     "NoticeKind",
     "OfferState",
     "PinnedState",

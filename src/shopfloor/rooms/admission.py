@@ -6,7 +6,7 @@ from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AdmissionLimits:
     """Per socket unless it says otherwise.  Sockets from the machine itself are not counted by address.
 
     `sockets_per_address` None: only the server's own count of connections binds.

@@ -22,7 +22,7 @@ from shopfloor.kernel.http import log_incident
 from shopfloor.kernel.origin import is_same_site
 from shopfloor.kernel.rate_limit import Gcra
 from shopfloor.rooms import wire
-from shopfloor.rooms.admission import Limits
+from shopfloor.rooms.admission import AdmissionLimits
 from shopfloor.rooms.channel import Connection, RoomChannel
 from shopfloor.rooms.handlers import RoomHandlers
 from shopfloor.rooms.presence import Audience, Beat
@@ -58,13 +58,13 @@ class Gateway:
         *,
         read_shopper: Callable[[str], UUID | None],
         handlers: RoomHandlers | None = None,
-        limits: Limits | None = None,
+        limits: AdmissionLimits | None = None,
         origins: frozenset[str] = frozenset(),
         proxies: Sequence[Network] = networks("127.0.0.1 ::1"),
     ) -> None:
         self.rooms = rooms
         self.handlers = handlers or RoomHandlers()
-        self.limits = limits or Limits()
+        self.limits = limits or AdmissionLimits()
         self.read_shopper = read_shopper
         self.origins = origins
         self.proxies = proxies

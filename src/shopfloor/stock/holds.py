@@ -271,7 +271,7 @@ async def close_show_pool(
     """
     pool = await inventory.close_show_pool(tx, shop_id=shop_id, show_id=show_id)
     if was is not None and until is not None:
-        # After the levels were locked: nobody is granted anything for the old time any more.
+        # After the levels were locked: nobody is granted anything for the old time from here on.
         await kept.move(tx, pool_id=pool.id, was=was, until=until)
 
 

@@ -186,7 +186,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Freed:
-    """Units that a release or an expiry gave back; the caller may offer them to who waits before committing."""
+    """Units that a release or an expiry gave back; the caller may offer them to the waitlist before committing."""
 
     hold_id: UUID
     shop_id: int

@@ -201,7 +201,7 @@ def _is_nearly_gone(shelf: Shelf) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Terms:
+class _BatchLimits:
     """What the requests of a batch say of limits, by offer and show: limit of the offer, of the show, of a variant.
 
     `counted`: networks are; for `hold_seconds`, or until `keep_until`, units are kept for those of them who have paid
@@ -221,7 +221,7 @@ class _Terms:
         return until if self.keep_until is None else max(until, self.keep_until)
 
 
-def _terms(requests: Sequence[Request]) -> _Terms | None:
+def _terms(requests: Sequence[Request]) -> _BatchLimits | None:
     """None where they say different things of the same offer, or what one statement does not ask for."""
     by_offer: dict[tuple[int | None, int | None], tuple[int | None, int | None, int | None]] = {}
     different = {
@@ -257,7 +257,7 @@ def _terms(requests: Sequence[Request]) -> _Terms | None:
         # Who is known there, nothing here asks.
         return None
     hold_seconds, keep_until, keep_most = next(iter(kept), (0, None, 0))
-    return _Terms(
+    return _BatchLimits(
         by_offer,
         limited=keep_until is not None
         or any(limit is not None for limits in by_offer.values() for limit in limits),
@@ -268,7 +268,9 @@ def _terms(requests: Sequence[Request]) -> _Terms | None:
     )
 
 
-def _bounds(pool_view: PoolView, terms: _Terms, grants: batch_sql.Grants, variant_ids: list[int]) -> Bounds:
+def _bounds(
+    pool_view: PoolView, terms: _BatchLimits, grants: batch_sql.Grants, variant_ids: list[int]
+) -> Bounds:
     bounds = [
         limit_sql.Bound(turn, variant_id, quantity, offer_id, show_id, *terms.by_offer[offer_id, show_id])
         for turn, (_, _, _, _, variant_id, quantity, _, offer_id, show_id, *_) in enumerate(grants.groups, 1)

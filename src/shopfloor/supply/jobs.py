@@ -7,7 +7,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.supply import plans, queries
 from shopfloor.supply.models import Plan
-from shopfloor.supply.solver.matching import Limits
+from shopfloor.supply.solver.matching import SolverLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ async def make(run: jobs.Run, wanted: Wanted) -> None:
         budget_minor=wanted.budget_minor,
         must_cover_hard=wanted.must_cover_hard,
         location_id=wanted.location_id,
-        limits=Limits(seconds=wanted.seconds),
+        limits=SolverLimits(seconds=wanted.seconds),
         solving=lambda: run.progress(0.3, "solving"),
         keep=keep,
     )

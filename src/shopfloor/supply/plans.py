@@ -38,7 +38,7 @@ from shopfloor.supply.models import (
     UnknownPlan,
 )
 from shopfloor.supply.solver import outlook as solver_outlook
-from shopfloor.supply.solver.matching import SOLVER, Limits, Solution, solve
+from shopfloor.supply.solver.matching import SOLVER, Solution, SolverLimits, solve
 from shopfloor.supply.solver.outlook import Outlook
 from shopfloor.supply.solver.problem import (
     Buy,
@@ -352,7 +352,7 @@ async def make_plan(
     must_cover_hard: bool = False,
     location_id: int | None = None,
     today: date | None = None,
-    limits: Limits | None = None,
+    limits: SolverLimits | None = None,
     solving: Callable[[], Awaitable[None]] | None = None,
     keep: Callable[[Tx, Plan], Awaitable[None]] | None = None,
 ) -> Plan:

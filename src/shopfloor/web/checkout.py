@@ -147,7 +147,7 @@ _PARTS: Final = ("street", "city", "postcode", "region", "country")
 @router.post("/s/{shop}/checkout/{hold_id}/forget")
 @public
 async def forget_address(request: Request, shop: str, hold_id: UUID, shopper: Shopper, db: Db) -> Response:
-    """Nothing of earlier orders is filled in any more in this browser."""
+    """This browser no longer fills in what earlier orders had."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         await customers.account.forget_browser(tx, shop_id=found.id, shopper=shopper)
@@ -356,8 +356,8 @@ def _count_misses(
     guard: promotions.CodeGuard | None, begun: orders.Checkout, shopper: UUID, network: int | None
 ) -> None:
     """Codes that do not exist, so that nobody guesses for long."""
-    told = begun.quote.ways[0].codes if begun.quote.ways else []
-    for each in told:
+    codes = begun.quote.ways[0].codes if begun.quote.ways else []
+    for each in codes:
         if guard is not None and each.why == promotions.Why.UNKNOWN:
             guard.missed(shopper=shopper, network=network, now=time.monotonic())
 

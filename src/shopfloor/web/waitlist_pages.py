@@ -84,13 +84,13 @@ async def waitlist(
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         if "application/json" in request.headers.get("accept", ""):
-            told = await in_line(tx, found, shopper, language_of(request, found.locale))
+            state = await in_line(tx, found, shopper, language_of(request, found.locale))
             others = await elsewhere(tx, request, found, shopper)
             if holds:
-                told["settled"] = await settled(tx, found, shopper, holds.split(","), others)
+                state["settled"] = await settled(tx, found, shopper, holds.split(","), others)
             if show is not None:
-                told |= await in_basket(tx, found, show, shopper, others, language_of(request, found.locale))
-            return JSONResponse(told, headers={"cache-control": "no-store"})
+                state |= await in_basket(tx, found, show, shopper, others, language_of(request, found.locale))
+            return JSONResponse(state, headers={"cache-control": "no-store"})
         places = await purchases.places(tx, buyer=shopper, shop_id=found.id)
         variants = {
             variant.id: variant

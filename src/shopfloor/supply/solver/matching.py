@@ -30,7 +30,7 @@ LARGE: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SolverLimits:
     """How long to search, and how close is close enough (relative; 0: until proven best)."""
 
     seconds: float = 20.0
@@ -51,13 +51,13 @@ class Solution:
         return (self.verdict.cost_scaled - self.bound_scaled) / max(1, abs(self.verdict.cost_scaled))
 
 
-def solve(problem: Problem, limits: Limits | None = None) -> Solution:
+def solve(problem: Problem, limits: SolverLimits | None = None) -> Solution:
     """The cheapest plan that was found within `limits`, judged, and its bound.
 
     Raises Infeasible when promised units must be covered and cannot be, SolverFailed when time ran out before
     any plan was found.
     """
-    limits = limits or Limits()
+    limits = limits or SolverLimits()
     check_problem(problem)
     started = time.monotonic()
     parts = sorted(components(problem), key=_variants)
@@ -82,7 +82,7 @@ def _variants(problem: Problem) -> int:
     return sum(len(style.needs) for style in problem.styles)
 
 
-def _solve_part(problem: Problem, limits: Limits) -> tuple[list[Buy], int]:
+def _solve_part(problem: Problem, limits: SolverLimits) -> tuple[list[Buy], int]:
     """(order lines, lower bound in scaled minor units): the better of what the two ways give."""
     started = time.monotonic()
     small = _variants(problem) <= SMALL and len(problem.styles) > 1

@@ -75,7 +75,7 @@ class SlotRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ReadinessCheck:
     """One thing to look at before going on air.  `kind`: good, wait (works, but look) or bad (must be mended)."""
 
     kind: str
@@ -155,45 +155,47 @@ def timed_slots(
 
 def checklist(
     desk: Desk, show: live.Show, rows: Mapping[int, OfferRow], camera: media.Status | None
-) -> list[Check]:
+) -> list[ReadinessCheck]:
     """What stands and what is missing before the show goes on air."""
     say, address = desk.say, desk.address
-    checks: list[Check] = []
+    checks: list[ReadinessCheck] = []
     if camera is None:
-        checks.append(Check("wait", say(N_("No camera selected: viewers would see no video.")), "#details"))
+        checks.append(
+            ReadinessCheck("wait", say(N_("No camera selected: viewers would see no video.")), "#details")
+        )
     elif not camera.live:
         words = N_("No video yet. Use this device’s camera in the studio, or start streaming in OBS.")
-        checks.append(Check("wait", say(words), f"{address}/shows/{show.id}/studio#own-camera"))
+        checks.append(ReadinessCheck("wait", say(words), f"{address}/shows/{show.id}/studio#own-camera"))
     else:
-        checks.append(Check("good", say(N_("The camera is sending."))))
-        checks += [Check("wait", words, f"{address}/media") for words in warnings(desk, camera)]
+        checks.append(ReadinessCheck("good", say(N_("The camera is sending."))))
+        checks += [ReadinessCheck("wait", words, f"{address}/media") for words in warnings(desk, camera)]
     if not rows:
-        checks.append(Check("bad", say(N_("No products yet. Add one.")), "#add"))
+        checks.append(ReadinessCheck("bad", say(N_("No products yet. Add one.")), "#add"))
         return checks
-    checks.append(Check("good", say(N_("%(n)s products."), n=len(rows))))
+    checks.append(ReadinessCheck("good", say(N_("%(n)s products."), n=len(rows))))
     hidden = [row for row in rows.values() if not row.is_active]
     if hidden:
         names = ", ".join(_name(desk, row) for row in hidden[:3]) + (" …" if len(hidden) > 3 else "")
         words = say(N_("Not published, so viewers won't see it: %(names)s"), names=names)
         kind = "bad" if len(hidden) == len(rows) else "wait"
-        checks.append(Check(kind, words, f"{address}/products/{hidden[0].product.id}"))
+        checks.append(ReadinessCheck(kind, words, f"{address}/products/{hidden[0].product.id}"))
     empty = [row for row in rows.values() if not row.left.total]
     if empty:
         names = ", ".join(_name(desk, row) for row in empty[:3]) + (" …" if len(empty) > 3 else "")
         words = say(N_("Sold out: %(names)s"), names=names)
-        checks.append(Check("wait", words, f"{address}/stock"))
+        checks.append(ReadinessCheck("wait", words, f"{address}/stock"))
     short = [row for row in rows.values() if any(_is_short(row, line) for line in row.offer.lines)]
     if short and show.status == live.ShowStatus.PLANNED:
         names = ", ".join(_name(desk, row) for row in short[:3]) + (" …" if len(short) > 3 else "")
         words = say(N_("Reserved for the show beyond stock: %(names)s"), names=names)
-        checks.append(Check("wait", words, f"{address}/stock"))
+        checks.append(ReadinessCheck("wait", words, f"{address}/stock"))
     unset = [row for row in rows.values() if row.quota is None and row.left.now]
     if unset:
         names = ", ".join(_name(desk, row) for row in unset[:3]) + (" …" if len(unset) > 3 else "")
         words = say(N_("No units reserved for this show: %(names)s"), names=names)
-        checks.append(Check("wait", words, f"#offer-{unset[0].offer.id}"))
+        checks.append(ReadinessCheck("wait", words, f"#offer-{unset[0].offer.id}"))
     if not empty and not short and not unset:
-        checks.append(Check("good", say(N_("Everything is in stock."))))
+        checks.append(ReadinessCheck("good", say(N_("Everything is in stock."))))
     return checks
 
 

@@ -363,7 +363,7 @@ async def add_offer(desk: Runner, show_id: Id, product_id: Annotated[Id, Form()]
 
 
 @dataclass(frozen=True, slots=True)
-class _Terms:
+class _TypedTerms:
     """`limit` and `deposit` are 0 where there is none."""
 
     policy: stock.HoldPolicy
@@ -372,9 +372,9 @@ class _Terms:
     deposit: int
 
 
-def _terms(desk: Desk, typed: Mapping[str, str]) -> _Terms:
+def _terms(desk: Desk, typed: Mapping[str, str]) -> _TypedTerms:
     policy = typed.get("policy", "")
-    return _Terms(
+    return _TypedTerms(
         stock.HoldPolicy(policy) if policy in set(stock.HoldPolicy) else stock.HoldPolicy.TIMER,
         desk.quantity(typed.get("hold_minutes") or "5") * 60,
         desk.quantity(typed["limit"]) if typed.get("limit", "").strip() else 0,

@@ -310,7 +310,7 @@ class Merchant:
     async def charge_later(self, *, later: bool) -> None:
         """Whether cards of the orders to come are charged when their goods leave; by the form of the console."""
         done = await self.http.post(
-            f"{await self._test_account()}/capture", data={"later": "yes" if later else ""}
+            f"{await self._test_account()}/capture", data={"later": "yes" if later else "no"}
         )
         if done.status_code != 303:
             raise Trouble(f"charging later: {done.status_code} {done.text[:300]}")

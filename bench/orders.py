@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from shopfloor import orders
+from shopfloor import order_lists
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
@@ -164,7 +164,7 @@ def asked(of: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 async def ask(db: Database, question: dict[str, Any], after: Any = None) -> paging.Page[Any]:
     async with db.transaction() as tx:
         return await paging.numbered(
-            orders.orders, tx, shop_id=SHOP, limit=50, key=attrgetter("id"), after=after, **question
+            order_lists.orders, tx, shop_id=SHOP, limit=50, key=attrgetter("id"), after=after, **question
         )
 
 

@@ -145,11 +145,11 @@ def paid_at_the_end(shop: Running, owner: Owner) -> Iterator[None]:
         assert http.post(f"{desk}/account", data={"provider": "test", "mode": "test"}).status_code == 303
         found = re.search(rf"{desk}/account/\d+/switch", http.get(desk).text)
         assert found is not None
-        http.post(found[0], data={"on": "yes"})
+        assert http.post(found[0], data={"on": "yes"}).status_code == 303
         owner.shop("PUT", "/orders/policy", json=terms | {"pay_after_minutes": 30})
         yield
         owner.shop("PUT", "/orders/policy", json=terms)
-        http.post(found[0], data={"on": ""})
+        assert http.post(found[0], data={"on": "no"}).status_code == 303
 
 
 def test_a_basket_over_a_whole_show(

@@ -27,7 +27,6 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
 from shopfloor.metrics import jobs as metrics_jobs
-from shopfloor.statements.models import Integrity
 from shopfloor.supply import jobs as supply_jobs
 
 COMPACT_EVERY: Final = 3600.0
@@ -45,21 +44,6 @@ class Nothing:
 
 COMPACT: Final = jobs.Job("lake.compact", asked=Nothing)
 RETAIN: Final = jobs.Job("retention.round", asked=Nothing)
-
-
-async def assessed(tx: Tx, shop_id: int, show_id: int) -> Integrity | None:
-    """What was judged of a show, as it stands in its statement; None while nobody has looked."""
-    found = await integrity.summary(tx, shop_id=shop_id, show_id=show_id)
-    if found is None:
-        return None
-    figures = found.figures.values()
-    return Integrity(
-        policy=found.policy,
-        gross={each.id: each.gross for each in figures},
-        general_invalid={each.id: each.general for each in figures},
-        sophisticated_invalid={each.id: each.sophisticated for each in figures},
-        net={each.id: each.net for each in figures},
-    )
 
 
 def handlers(settings: Settings) -> Handlers:
@@ -80,9 +64,7 @@ def handlers(settings: Settings) -> Handlers:
         await metrics_jobs.make_report(run, asked, lake=settings.lake_dir)
 
     async def make_statement(run: jobs.Run, asked: statements.jobs.OfShow) -> None:
-        await statements.jobs.make(
-            run, asked, lake=settings.lake_dir, box=secrets.box(settings), assess=assessed
-        )
+        await statements.jobs.make(run, asked, lake=settings.lake_dir, box=secrets.box(settings))
 
     async def publish_log(run: jobs.Run, asked: statements.jobs.OfShop) -> None:
         await statements.jobs.publish(

@@ -23,7 +23,7 @@ const WORDS = {
   change: "找零",
   cash: "现金",
   tax: "税",
-  tax_included: "含%(name)s %(rate)s%",
+  tax_included: "含%(name)s %(rate)s",
   receipt_keep: "谢谢惠顾",
   price_list: "价目表 %(version)s",
 };

@@ -17,7 +17,7 @@ COMPOSITION = {
     "lake_commands", "message_commands", "statement_commands", "verify_commands", "loadtest", "__main__",
 }  # fmt: skip
 # An edge may use the edges of modules below: `accounts.api` is who-may of every route.
-EDGES = {"api", "endpoint", "gateway", "socket"}
+EDGES = {"endpoint", "gateway", "socket"}
 
 
 def module_of(name: str) -> str:
@@ -26,6 +26,14 @@ def module_of(name: str) -> str:
 
 def last(name: str) -> str:
     return name.rsplit(".", 1)[-1]
+
+
+def is_api(name: str) -> bool:
+    return last(name) == "api" or last(name).endswith("_api")
+
+
+def is_edge(name: str) -> bool:
+    return is_api(name) or last(name) in EDGES
 
 
 def test_modules_are_used_only_through_their_front_door() -> None:
@@ -39,7 +47,7 @@ def test_modules_are_used_only_through_their_front_door() -> None:
         if module_of(importer) != module_of(imported)
         and importer.split(".")[1] not in COMPOSITION
         and not (
-            last(imported) == "api" and (last(importer) in EDGES or importer.startswith("shopfloor.web"))
+            is_api(imported) and (is_edge(importer) or importer.startswith("shopfloor.web"))
         )
     }
 

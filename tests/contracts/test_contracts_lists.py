@@ -86,6 +86,7 @@ CUT = {
     "till_receipts.py: token[:64]": "A text.",
     "waitlist.py: holds[:MOST_HOLDS]": "A page of the shop asks after no more at once.",
     "sitemaps.py: hashlib.sha256(body).hexdigest()[:32]": "A text.",
+    "till_page.py: hashlib.sha256('\\x00'.join(parts).encode()).hexdigest()[:16]": "A text.",
     "templates/console/order.html: messages[:4]": "The history on the same page leads to every one.",
     "templates/console/report.html: unmet[:8]": SAID,
     "templates/console/shipping.html: zone.countries[:8]": "Says how many more.",

@@ -69,7 +69,7 @@ export function saleRows(fact: FactOf<"sale">, place: Place): Row[] {
     rows.push({
       left: say(body.calculation?.included ? "tax_included" : "tax_added", {
         name: tax.name || say("tax"),
-        rate: tax.rate,
+        rate: `${tax.rate}%`,
       }),
       right: amount(tax.tax),
     });

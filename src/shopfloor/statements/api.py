@@ -209,7 +209,10 @@ async def witness_key(request: Request, shop: str, db: Db) -> Response:
     "/witness/add-checkpoint",
     response_class=PlainTextResponse,
     openapi_extra={
-        "requestBody": {"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
     },
     responses=refusals(
         UnknownShop,

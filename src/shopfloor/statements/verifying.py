@@ -1,4 +1,4 @@
-"""Check a statement file: with the file alone, without a database and without anybody's word.
+"""Finding a statement file: with the file alone, without a database and without anybody's word.
 
 Each check says what it proves; what cannot be told from the file stays open, and is never counted as proven.
 """
@@ -27,7 +27,7 @@ _NUMBERS: Final = ("unit", "numerator", "denominator", "state")
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Finding:
     """`open`: neither proven nor disproven by what is here."""
 
     state: State
@@ -39,7 +39,7 @@ class Verdict:
     """`statement` None: the file could not be read as one."""
 
     statement: dict[str, Any] | None
-    checks: tuple[Check, ...]
+    checks: tuple[Finding, ...]
 
     @property
     def holds(self) -> bool:
@@ -62,20 +62,20 @@ def verify(
     """
     known = None if key is None else notes.PublicKey.read(key)
     trusted = [notes.PublicKey.read(each) for each in witnesses]
-    checks: list[Check] = []
+    checks: list[Finding] = []
     try:
         file = _read(data)
     except _Fails as problem:
-        return Verdict(None, (Check("failed", str(problem)),))
+        return Verdict(None, (Finding("failed", str(problem)),))
     statement = file["statement"]
 
-    def run(look: Callable[[], Check]) -> None:
+    def run(look: Callable[[], Finding]) -> None:
         try:
             checks.append(look())
         except (_Fails, notes.BadNote, notes.BadSignature, merkle.ProofFails) as problem:
-            checks.append(Check("failed", str(problem) or "A proof does not lead where it says."))
+            checks.append(Finding("failed", str(problem) or "A proof does not lead where it says."))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
-            checks.append(Check("failed", f"Something in the file is not as it should be: {problem!r}."))
+            checks.append(Finding("failed", f"Something in the file is not as it should be: {problem!r}."))
 
     run(lambda: _signature(file))
     run(lambda: _trust(file, known))
@@ -86,7 +86,7 @@ def verify(
         run(lambda: _events(statement, lake))
         run(lambda: _figures(statement, lake))
     else:
-        checks.append(Check("open", "Events: not compared; give the files of the lake with --lake DIR."))
+        checks.append(Finding("open", "Events: not compared; give the files of the lake with --lake DIR."))
     run(lambda: _integrity(statement))
     return Verdict(statement, tuple(checks))
 
@@ -142,22 +142,22 @@ def _signing_key(file: dict[str, Any]) -> notes.PublicKey:
     raise _Fails("The key that the statement names is not in the file.")
 
 
-def _signature(file: dict[str, Any]) -> Check:
+def _signature(file: dict[str, Any]) -> Finding:
     statement = file["statement"]
     key = _signing_key(file)
     key.verify(notes.unb64(file["signature"], 64), SIGNED[STATEMENT] + canonical.encode(statement))
     shop = statement["shop"]["name"]
-    return Check(
+    return Finding(
         "proven",
         f"Signed: no byte of this statement of “{shop}” was changed since key {key.id.hex()} signed it.",
     )
 
 
-def _trust(file: dict[str, Any], known: notes.PublicKey | None) -> Check:
+def _trust(file: dict[str, Any], known: notes.PublicKey | None) -> Finding:
     signing = _signing_key(file)
     chain = _chain(file)
     if known is None:
-        return Check(
+        return Finding(
             "open",
             f"Whose key: the file itself says that {signing.id.hex()} is the shop's. Ask the shop by another way, "
             f"and give it with --key: {signing}",
@@ -170,13 +170,13 @@ def _trust(file: dict[str, Any], known: notes.PublicKey | None) -> Check:
     begin, end = keys.index(known), keys.index(signing)
     # A later key names the one before it over its own signature; an earlier one must have signed the later.
     if all(vouched for _, _, vouched in chain[begin + 1 : end + 1]):
-        return Check("proven", f"Whose key: yours vouches for {signing.id.hex()}, which signed.")
+        return Finding("proven", f"Whose key: yours vouches for {signing.id.hex()}, which signed.")
     raise _Fails(
         "A key after yours was not signed by the one before it: nothing leads from your key to this statement."
     )
 
 
-def _logged(file: dict[str, Any]) -> Check:
+def _logged(file: dict[str, Any]) -> Finding:
     leaf = merkle.leaf_hash(canonical.encode({"document": file["statement"], "signature": file["signature"]}))
     proof = [notes.unb64(each, 32) for each in file["inclusion"]]
     if file["checkpoint"] is None:
@@ -196,7 +196,7 @@ def _logged(file: dict[str, Any]) -> Check:
     others = {each.key_id for each in note.signatures} - {key.id for key in keys}
     if others - {notes.PublicKey.read(each).id for each in file["witnesses"]}:
         raise _Fails("The checkpoint has a signature of a key that is not in the file.")
-    return Check(
+    return Finding(
         "proven",
         f"Logged: it is entry {file['position']} of the shop's log, under the checkpoint of {checkpoint.size} entries. "
         "It can't be taken out or replaced without breaking that checkpoint.",
@@ -211,7 +211,7 @@ def _checkpoint(file: dict[str, Any]) -> tuple[notes.Note, notes.Checkpoint]:
     return note, checkpoint
 
 
-def _witnessed(file: dict[str, Any], trusted: Sequence[notes.PublicKey]) -> Check:
+def _witnessed(file: dict[str, Any], trusted: Sequence[notes.PublicKey]) -> Finding:
     cosigned: list[tuple[notes.PublicKey, int]] = []
     own = {key.raw for key, _, _ in _chain(file)}
     if file["checkpoint"] is not None:
@@ -230,14 +230,14 @@ def _witnessed(file: dict[str, Any], trusted: Sequence[notes.PublicKey]) -> Chec
         if not cosigned:
             raise _Fails("None of the witnesses you gave has signed this checkpoint.")
     if not cosigned:
-        return Check(
+        return Finding(
             "open",
             "Not witnessed: nobody but the shop has signed this checkpoint. The shop could show others another log.",
         )
     named = "; ".join(f"{witness.name} at {_moment(time)}" for witness, time in cosigned)
     if trusted:
-        return Check("proven", f"Witnessed: {named} saw this log, and nothing that contradicts it.")
-    return Check(
+        return Finding("proven", f"Witnessed: {named} saw this log, and nothing that contradicts it.")
+    return Finding(
         "proven",
         f"Witnessed by {named}. Whether that is somebody independent the file can't prove: compare "
         + ", ".join(str(witness) for witness, _ in cosigned),
@@ -264,7 +264,7 @@ def _as_of(statement: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(statement["as_of"])
 
 
-def _files(statement: dict[str, Any], lake: Path) -> Check:
+def _files(statement: dict[str, Any], lake: Path) -> Finding:
     view = _view(statement, lake)
     now = [
         {"path": file.path, "sha256": file.sha256}
@@ -278,10 +278,10 @@ def _files(statement: dict[str, Any], lake: Path) -> Check:
             f"Files of the lake were changed: {', '.join(wrong[:5])}{' …' if len(wrong) > 5 else ''}"
         )
     merged = f"; {gone} were merged or moved since" if gone else ""
-    return Check("proven", f"Files: all that are named here have the bytes they had{merged}.")
+    return Finding("proven", f"Files: all that are named here have the bytes they had{merged}.")
 
 
-def _events(statement: dict[str, Any], lake: Path) -> Check:
+def _events(statement: dict[str, Any], lake: Path) -> Finding:
     signed = statement["inputs"]
     ids = {"shop_id": statement["shop"]["id"], "show_id": statement["show"]["id"]}
     try:
@@ -298,10 +298,10 @@ def _events(statement: dict[str, Any], lake: Path) -> Check:
     )
     if different:
         raise _Fails(f"Events: changed since, in {', '.join(different)}.")
-    return Check("proven", f"Events: the {rows.num_rows:,} that were counted are in this lake, unchanged.")
+    return Finding("proven", f"Events: the {rows.num_rows:,} that were counted are in this lake, unchanged.")
 
 
-def _figures(statement: dict[str, Any], lake: Path) -> Check:
+def _figures(statement: dict[str, Any], lake: Path) -> Finding:
     try:
         again = drawing.drawn(
             _view(statement, lake),
@@ -317,12 +317,12 @@ def _figures(statement: dict[str, Any], lake: Path) -> Check:
     if other.different:
         raise _Fails(f"Figures: computed again from this lake they differ, in {', '.join(other.different)}.")
     if other.skipped:
-        return Check(
+        return Finding(
             "open",
             "Figures: this release defines some otherwise, which were not compared "
             f"({', '.join(other.skipped)}); the others are what the statement says.",
         )
-    return Check("proven", "Figures: computed again from this lake, all are what the statement says.")
+    return Finding("proven", "Figures: computed again from this lake, all are what the statement says.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,10 +354,10 @@ def _compared(signed: dict[str, Any], again: dict[str, Any]) -> _Compared:
     return _Compared(different, skipped)
 
 
-def _integrity(statement: dict[str, Any]) -> Check:
+def _integrity(statement: dict[str, Any]) -> Finding:
     if not statement["integrity"]["assessed"]:
-        return Check("open", "Genuine: not assessed. Nothing here says that viewers and buyers were real.")
-    return Check(
+        return Finding("open", "Genuine: not assessed. Nothing here says that viewers and buyers were real.")
+    return Finding(
         "open",
         "Genuine: assessed by the shop's own policy "
         f"“{statement['integrity']['policy']}”. That is its opinion, signed; it is no proof that buyers were real.",

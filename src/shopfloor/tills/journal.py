@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 
-from shopfloor.kernel import logs, outbox
+from shopfloor.kernel import logs, outbox, text
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
@@ -218,7 +218,8 @@ async def finish(tx: Tx, *, shop_id: int, task_id: int, person_id: int, note: st
         raise UnknownRegister
     if found.done_at is not None:
         raise TaskDone
-    await journal_queries.end_task(tx, task_id=task_id, at=now(), person_id=person_id, note=note)
+    said = text.cleaned(note, one_line=False)
+    await journal_queries.end_task(tx, task_id=task_id, at=now(), person_id=person_id, note=said)
     return found
 
 

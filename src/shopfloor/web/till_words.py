@@ -32,9 +32,7 @@ WORDS: Final = {
     "clock_wrong": N_(
         "The clock of this device is %(minutes)s min wrong. Set it, or receipts carry the wrong time."
     ),
-    "unknown_device": N_(
-        "The shop doesn't know this till any more. Save the journal, then pair the till again."
-    ),
+    "unknown_device": N_("The shop no longer knows this till. Save the journal, then pair the till again."),
     "pair_again": N_("Pair again"),
     "not_kept": N_("This couldn't be saved on the device, so it didn't happen. Try again."),
     "disk_full": N_("The device has no space left. Free some, then try again: nothing was recorded."),
@@ -176,8 +174,8 @@ WORDS: Final = {
     "receipt_keep": N_("Keep this receipt: the code finds your sale for a return."),
     "receipt_training": N_("TRAINING: NOT A RECEIPT"),
     "receipt_training_note": N_("Practice. Nothing was sold."),
-    "tax_included": N_("%(name)s %(rate)s% included"),
-    "tax_added": N_("%(name)s %(rate)s%"),
+    "tax_included": N_("%(name)s %(rate)s included"),
+    "tax_added": N_("%(name)s %(rate)s"),
     "print": N_("Print"),
     "printer": N_("Receipt printer"),
     "printer_usb": N_("USB printer"),

@@ -39,6 +39,7 @@ NOT_YET = {
     "/v1/{shop}/shows/{show_id}/report.csv": "metrics.unknown_show",
     "/v1/{shop}/log/checkpoint": "statements.no_log",
     "/v1/{shop}/log/keys": "statements.no_log",
+    "/v1/{shop}/witness/key": "statements.unknown_witness",
     # Without the link, and without saying which proof is wanted.
     "/v1/{shop}/statements/{number}": "statements.unknown",
     "/v1/{shop}/log/consistency": "invalid",

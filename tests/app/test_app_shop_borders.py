@@ -207,6 +207,7 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
     )
     ids |= sold_in_a_store(person, database, second, shop_id[0])
     ids |= told(database, shop_id[0])
+    ids |= signed(database, shop_id[0], planned)
     ids |= known(database, shop_id[0], order)
     return {name: str(value) for name, value in (ids | {"chat_line": said, "run_id": run}).items()}
 
@@ -325,6 +326,39 @@ def owed(database: "psycopg.Connection[Any]", shop_id: int) -> dict[str, Any]:
         "dispute_id": dispute,
         "request_id": request,
     }
+
+
+def signed(database: "psycopg.Connection[Any]", shop_id: int, show: int) -> dict[str, Any]:
+    """A statement, number 1 of each shop; a witness, and a log that is witnessed."""
+    database.execute(
+        "INSERT INTO statements.log (shop_id, origin, size) VALUES (%s, %s, 1)", [shop_id, f"l/{shop_id}"]
+    )
+    database.execute(
+        "INSERT INTO statements.leaf (shop_id, position, kind, body) VALUES (%s, 0, 'statement', %s)",
+        [shop_id, b'{"document":{},"signature":""}'],
+    )
+    database.execute(
+        "INSERT INTO statements.node (shop_id, level, place, hash) VALUES (%s, 0, 0, %s)",
+        [shop_id, bytes(32)],
+    )
+    database.execute(
+        """
+        INSERT INTO statements.statement (shop_id, number, show_id, version, position, state, access, made_at)
+        VALUES (%s, 1, %s, 1, 0, 'final', %s, now())
+        """,
+        [shop_id, show, "x" * 43],
+    )
+    witness = database.execute(
+        "INSERT INTO statements.witness (shop_id, key, url) VALUES (%s, 'w+0+0', 'https://w.example') RETURNING id",
+        [shop_id],
+    ).fetchone()
+    watched = database.execute(
+        "INSERT INTO statements.watched (shop_id, origin, keys) VALUES (%s, 'l', '{k}') RETURNING id",
+        [shop_id],
+    ).fetchone()
+    assert witness is not None
+    assert watched is not None
+    return {"witness_id": witness[0], "watched_id": watched[0]}
 
 
 def told(database: "psycopg.Connection[Any]", shop_id: int) -> dict[str, Any]:

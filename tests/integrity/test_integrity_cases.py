@@ -8,10 +8,9 @@ import pytest
 from tests.integrity import crowds
 from tests.integrity.conftest import OTHER, SHOP, SHOW, Evening
 
-from shopfloor import integrity
+from shopfloor import integrity, statements
 from shopfloor.integrity.models import NoteMissing, NothingToAppeal
 from shopfloor.integrity.thresholds import POLICY
-from shopfloor.statements import assessing
 
 Made = Callable[..., Awaitable[Evening]]
 
@@ -136,12 +135,12 @@ async def test_what_was_judged_is_put_into_the_statement_of_the_show(evening: Ma
     show = crowds.brushing(3, orders=70, counts=(10, 10, 10), delay=5 * crowds.HOUR, settled=0)
     night = await evening(show, after=crowds.DAY)
     async with night.db.transaction() as tx:
-        assert await assessing.assessed(tx, SHOP, SHOW) is None
+        assert await statements.assessing.assessed(tx, SHOP, SHOW) is None
 
     await looked(night)
 
     async with night.db.transaction() as tx:
-        told = await assessing.assessed(tx, SHOP, SHOW)
+        told = await statements.assessing.assessed(tx, SHOP, SHOW)
     assert told is not None
     assert told.policy == POLICY
     parts = (told.gross, told.general_invalid, told.sophisticated_invalid, told.net)

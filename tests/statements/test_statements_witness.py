@@ -19,7 +19,6 @@ from tests.statements.conftest import BOX, Stage, add_shop
 from shopfloor import statements
 from shopfloor.kernel import http
 from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings
 from shopfloor.statements import api, merkle, notes, publishing, queries, verifying, witnessing
@@ -64,8 +63,9 @@ async def node(stage: Stage, tmp_path: Path) -> AsyncIterator[Node]:
         await asyncio.sleep(0.01)
     address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     async with stage.db.transaction() as tx:
-        witness = await witnessing.own_key(tx, box=Box((bytes(32),)), shop_id=OTHER)
-        await witnessing.watch(tx, shop_id=OTHER, keys=[await stage.key()])
+        assert await witnessing.own_key(tx, shop_id=OTHER) is None
+        await witnessing.watch(tx, box=BOX, shop_id=OTHER, keys=[await stage.key()])
+        witness = await witnessing.own_key(tx, shop_id=OTHER)
         await witnessing.add_witness(
             tx, shop_id=SHOP, key=str(witness), url=f"{address}/v1/dusk/witness", plain_allowed=True
         )
@@ -203,7 +203,7 @@ async def test_after_a_rotation_the_witness_follows_by_the_old_key_and_then_by_t
     assert "statements.not_signed" in witness.problem
     async with stage.db.transaction() as tx:
         keys = [each.text for each in await statements.log.public_keys(tx, shop_id=SHOP)]
-        await witnessing.watch(tx, shop_id=OTHER, keys=keys[:1])
+        await witnessing.watch(tx, box=BOX, shop_id=OTHER, keys=keys[:1])
     assert await node.show() == 0
     assert (await node.watched()).size == 5
 

@@ -66,7 +66,7 @@ async def test_the_page_shows_what_was_signed_and_by_whom_it_was_seen(signed: St
 
     assert "Not witnessed" in shown
     assert await key(signed) in shown
-    assert "http://shop.test/v1/harbour/witness" in shown
+    assert "http://shop.test/v1/harbour/witness" not in shown, "a witness of nobody"
     assert file.headers["content-disposition"] == 'attachment; filename="harbour-statement-1.json"'
     assert file.json()["statement"]["number"] == 1
     assert (unknown.status_code, "Statement not found." in unknown.text) == (404, True)
@@ -123,6 +123,8 @@ async def test_the_shop_becomes_a_witness_of_a_partner(signed: Stage) -> None:
     )
     assert "shopfloor/partner/1" in watched.text
     assert "Nothing seen yet" in watched.text
+    assert "http://shop.test/v1/harbour/witness" in watched.text
+    assert "shopfloor-witness/harbour/" in watched.text
     [place] = re.findall(r'action="([^"]*/watched/\d+/remove)"', watched.text)
     assert "shopfloor/partner/1" not in (await signed.client.post(place, follow_redirects=True)).text
 

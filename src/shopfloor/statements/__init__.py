@@ -9,7 +9,7 @@ earlier one in the log.  It proves that figures were not changed and not hidden,
     verifying.verify(data, key="shopfloor/dawn/…+…+…").holds
 """
 
-from shopfloor.statements import jobs, log, witnessing
+from shopfloor.statements import assessing, jobs, log, witnessing
 from shopfloor.statements.audit import audit
 from shopfloor.statements.models import Listed, NotEnded
 from shopfloor.statements.queries import statements
@@ -18,6 +18,7 @@ from shopfloor.statements.service import draw_up, file_of, of_show, one
 __all__ = [
     "Listed",
     "NotEnded",
+    "assessing",
     "audit",
     "draw_up",
     "file_of",

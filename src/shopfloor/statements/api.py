@@ -193,7 +193,9 @@ async def keys(request: Request, response: Response, shop: str, db: Db) -> KeysO
 
 
 @router.get(
-    "/witness/key", response_class=PlainTextResponse, responses=refusals(UnknownShop, TooManyQuestions)
+    "/witness/key",
+    response_class=PlainTextResponse,
+    responses=refusals(UnknownShop, witnessing.UnknownWitness, TooManyQuestions),
 )
 @public
 async def witness_key(request: Request, shop: str, db: Db) -> Response:
@@ -201,7 +203,9 @@ async def witness_key(request: Request, shop: str, db: Db) -> Response:
     _count(request)
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        key = await witnessing.own_key(tx, box=secrets.box(services_of(request).given), shop_id=found.id)
+        key = await witnessing.own_key(tx, shop_id=found.id)
+    if key is None:
+        raise witnessing.UnknownWitness
     return PlainTextResponse(f"{key}\n", headers=_CACHED)
 
 

@@ -126,8 +126,9 @@ async def watched(tx: Tx, *, shop_id: int) -> list[Watched]:
     return await witness_queries.watched(tx, shop_id=shop_id)
 
 
-async def watch(tx: Tx, *, shop_id: int, keys: Sequence[str]) -> str:
+async def watch(tx: Tx, *, box: Box, shop_id: int, keys: Sequence[str]) -> str:
     """Be a witness of the log of these keys; its origin.  Of one that is watched already, these are its keys now.
+    With the first, the shop gets the key that it signs with as a witness.
 
     Raises NotAKey, TooManyWitnesses.
     """
@@ -139,6 +140,7 @@ async def watch(tx: Tx, *, shop_id: int, keys: Sequence[str]) -> str:
     known = await witness_queries.watched(tx, shop_id=shop_id)
     if len(known) >= MOST and all(each.origin != origin for each in known):
         raise TooManyWitnesses
+    await _make_key_once(tx, box, shop_id)
     await witness_queries.put_watched(tx, shop_id=shop_id, origin=origin, keys=[str(each) for each in read])
     return origin
 
@@ -159,23 +161,25 @@ def _key(given: str, algorithm: int, *, field: str) -> notes.PublicKey:
     return key
 
 
-async def own_key(tx: Tx, *, box: Box, shop_id: int) -> notes.PublicKey:
-    """The key this shop signs with as a witness, made when it is asked for first."""
+async def own_key(tx: Tx, *, shop_id: int) -> notes.PublicKey | None:
+    """The key this shop signs with as a witness; None while it is a witness of nobody."""
     found = await witness_queries.witness_key(tx, shop_id=shop_id)
-    if found is None:
-        shop = await accounts.shop(tx, shop_id)
-        seed = os.urandom(32)
-        public = notes.public_of(seed)
-        await witness_queries.insert_witness_key_once(
-            tx,
-            shop_id=shop_id,
-            name=f"shopfloor-witness/{shop.slug}/{hashlib.sha256(public).hexdigest()[:16]}",
-            public_key=public,
-            secret=box.seal(notes.b64(seed), about=_about(shop_id)),
-        )
-        found = await witness_queries.witness_key(tx, shop_id=shop_id)
-        assert found is not None, "it was made"
-    return notes.PublicKey(found.name, notes.WITNESS, found.public_key)
+    return None if found is None else notes.PublicKey(found.name, notes.WITNESS, found.public_key)
+
+
+async def _make_key_once(tx: Tx, box: Box, shop_id: int) -> None:
+    if await witness_queries.witness_key(tx, shop_id=shop_id) is not None:
+        return
+    shop = await accounts.shop(tx, shop_id)
+    seed = os.urandom(32)
+    public = notes.public_of(seed)
+    await witness_queries.insert_witness_key_once(
+        tx,
+        shop_id=shop_id,
+        name=f"shopfloor-witness/{shop.slug}/{hashlib.sha256(public).hexdigest()[:16]}",
+        public_key=public,
+        secret=box.seal(notes.b64(seed), about=_about(shop_id)),
+    )
 
 
 def _about(shop_id: int) -> str:
@@ -200,9 +204,8 @@ async def add_checkpoint(tx: Tx, *, box: Box, shop_id: int, body: bytes) -> str:
         merkle.check_consistency(old, checkpoint.size, proof, seen.root or merkle.EMPTY, checkpoint.root)
     except merkle.ProofFails as problem:
         raise NotConsistent from problem
-    await own_key(tx, box=box, shop_id=shop_id)
     key = await witness_queries.witness_key(tx, shop_id=shop_id)
-    assert key is not None, "it was made"
+    assert key is not None, "who watches a log has one"
     signer = notes.Signer(
         key.name, notes.WITNESS, notes.unb64(box.open(key.secret, about=_about(shop_id)), 32)
     )

@@ -72,7 +72,7 @@ async def _list(
         keys = await statements.log.public_keys(tx, shop_id=shop_id)
         asked = await statements.witnessing.witnesses(tx, shop_id=shop_id)
         watched = await statements.witnessing.watched(tx, shop_id=shop_id)
-        own = await statements.witnessing.own_key(tx, box=_box(desk), shop_id=shop_id)
+        own = await statements.witnessing.own_key(tx, shop_id=shop_id)
     errors: dict[str, str] = {}
     if refusal is not None:
         errors[str(refusal.facts.get("field", ""))] = message_of(refusal, desk.language)
@@ -86,7 +86,7 @@ async def _list(
         keys=keys,
         witnesses=asked,
         watched=watched,
-        own_key=str(own),
+        own_key=None if own is None else str(own),
         own_address=public_link(desk.request, f"/v1/{desk.shop.slug}/witness"),
         values={"url": "", "key": "", "keys": "", **(typed or {})},
         errors=errors,
@@ -162,7 +162,9 @@ async def remove_witness(desk: Owner, witness_id: Id) -> Response:
 async def watch(desk: Owner, keys: Keys = "") -> Response:
     try:
         async with desk.work() as tx:
-            await statements.witnessing.watch(tx, shop_id=desk.shop.id, keys=keys.splitlines())
+            await statements.witnessing.watch(
+                tx, box=_box(desk), shop_id=desk.shop.id, keys=keys.splitlines()
+            )
     except Refusal as refusal:
         return await _list(desk, typed={"keys": keys}, refusal=refusal)
     return desk.back("/statements#watched", desk.say(N_("This shop is a witness of that log now.")))

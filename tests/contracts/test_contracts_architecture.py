@@ -46,9 +46,7 @@ def test_modules_are_used_only_through_their_front_door() -> None:
         for importer in graph.find_modules_that_directly_import(imported)
         if module_of(importer) != module_of(imported)
         and importer.split(".")[1] not in COMPOSITION
-        and not (
-            is_api(imported) and (is_edge(importer) or importer.startswith("shopfloor.web"))
-        )
+        and not (is_api(imported) and (is_edge(importer) or importer.startswith("shopfloor.web")))
     }
 
     assert side_doors == set()

@@ -38,7 +38,7 @@ class Counter:
     """Orders, and what each cost."""
 
     async def send(self, kind: str, body: dict[str, Any]) -> None:
-        """The next fact of the journal.  Raises httpx.HTTPStatusError."""
+        """The next fact of the journal, sent again until there is an answer.  Raises httpx.HTTPStatusError."""
         fact = tills.journal.chain(
             {
                 "sequence": self.sequence,
@@ -50,7 +50,12 @@ class Counter:
             },
             self.last_hash,
         )
-        reply = await self.http.post("journal", json={"facts": [fact]})
+        while True:
+            try:
+                reply = await self.http.post("journal", json={"facts": [fact]})
+                break
+            except httpx.TransportError:
+                await asyncio.sleep(1.0)
         reply.raise_for_status()
         self.sequence, self.last_hash = self.sequence + 1, fact["hash"]
 

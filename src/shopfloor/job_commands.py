@@ -16,10 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 from shopfloor import job_handlers, live
-from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel import logs
+from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.jobs import Job, State, queries, runner, service
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
+
+_log = logs.get("jobs")
 
 SHOWN = 200
 
@@ -125,9 +128,14 @@ async def _work(settings: Settings, dsn: str, parent: int | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     db = Database(dsn, runner.AT_ONCE + 1)
     await db.open()
-    await runner.work(
-        dsn, db, job_handlers.handlers(settings), parent=parent, stop=stop, more_to_come=_a_show_is_on_air
-    )
+    try:
+        await runner.work(
+            dsn, db, job_handlers.handlers(settings), parent=parent, stop=stop, more_to_come=_a_show_is_on_air
+        )
+    except DatabaseAway:
+        # Another is started once there is a database to ask what is to do.
+        _log.warning("jobs.database_away")
+        stop.set()
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(db.close(), 2.0)
     if stop.is_set():

@@ -8,14 +8,15 @@ while it was asked for anew would stand in the queue twice, so the newer one doe
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, Final
 
 import msgspec
 import procrastinate
+import procrastinate.exceptions
 import psycopg
 from procrastinate.jobs import DeleteJobCondition
 from procrastinate.jobs import Job as Queued
@@ -166,7 +167,7 @@ async def work(
     """Do jobs until there were none for `idle` seconds, `stop` is set, or the process `parent` is gone.
 
     While there is `more_to_come` an idle worker stays, unless it has grown to `most_memory`: to start costs more
-    than to wait.
+    than to wait.  Raises DatabaseAway: what it was doing is another worker's then.
     """
     hands = Hands()
     connector = procrastinate.PsycopgConnector(
@@ -180,7 +181,7 @@ async def work(
         app.task(name=job.name, queue=job.queue, retry=Backoff(), pass_context=True)(
             _task(db, job, handler, hands)
         )
-    async with app.open_async():
+    async with _away(), app.open_async():
         worker = Worker(
             app,
             queues=sorted({QUEUE, *(job.queue for job in handlers)}),
@@ -197,6 +198,17 @@ async def work(
             await worker.run()
         finally:
             watching.cancel()
+
+
+@asynccontextmanager
+async def _away() -> AsyncGenerator[None]:
+    """A connection that was cut under procrastinate, as the rest of the product calls it."""
+    try:
+        yield
+    except procrastinate.exceptions.ConnectorException as problem:
+        if isinstance(problem.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
+            raise DatabaseAway from problem
+        raise
 
 
 @dataclass(frozen=True, slots=True)

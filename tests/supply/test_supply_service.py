@@ -1,10 +1,12 @@
 """From quotes to goods on the shelf, on a real database."""
 
+import asyncio
 from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
 from tests.supply.conftest import SHOW, TODAY, Works
+from tests.waiting import soon
 
 from shopfloor import access_keys, accounts, demand, inventory, stock, supply
 from shopfloor.kernel.errors import Refusal
@@ -83,6 +85,32 @@ async def test_suppliers_are_checked_and_unique(works: Works) -> None:
             "Weaver",
         ]
         assert await supply.suppliers(tx, shop_id=works.other.id) == []
+
+
+async def test_of_two_who_take_one_name_at_once_one_is_told(works: Works) -> None:
+    async def rename(supplier: supply.Supplier) -> None:
+        async with works.db.transaction() as tx:
+            await supply.update_supplier(
+                tx, shop_id=works.shop.id, supplier_id=supplier.id, name="Loom", email="", locale="en",
+                capacity_per_week=None, active=True,
+            )  # fmt: skip
+
+    async def one_waits() -> bool:
+        async with works.db.transaction() as tx:
+            return await tx.value(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+            )
+
+    async with works.db.transaction() as tx:
+        potter, weaver = await supply.suppliers(tx, shop_id=works.shop.id)
+        await supply.update_supplier(
+            tx, shop_id=works.shop.id, supplier_id=potter.id, name="Loom", email="", locale="en",
+            capacity_per_week=None, active=True,
+        )  # fmt: skip
+        late = asyncio.create_task(rename(weaver))
+        await soon("the other waits", one_waits)
+    with pytest.raises(SupplierNameTaken):
+        await late
 
 
 async def test_a_plan_needs_a_forecast_and_a_quote_in_time(works: Works) -> None:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from psycopg.errors import UniqueViolation
+
 from shopfloor import access_keys
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
@@ -52,16 +54,20 @@ async def update_supplier(
     name = _checked_name(name)
     if await queries.name_is_taken(tx, shop_id=shop_id, name=name, except_id=supplier_id):
         raise SupplierNameTaken(name=name)
-    found = await queries.update_supplier(
-        tx,
-        shop_id=shop_id,
-        supplier_id=supplier_id,
-        name=name,
-        email=line(email, field="email", longest=254),
-        locale=line(locale, field="locale", longest=20, shortest=2),
-        capacity_per_week=_checked_capacity(capacity_per_week),
-        active=active,
-    )
+    try:
+        found = await queries.update_supplier(
+            tx,
+            shop_id=shop_id,
+            supplier_id=supplier_id,
+            name=name,
+            email=line(email, field="email", longest=254),
+            locale=line(locale, field="locale", longest=20, shortest=2),
+            capacity_per_week=_checked_capacity(capacity_per_week),
+            active=active,
+        )
+    except UniqueViolation as problem:
+        # Another took it since.
+        raise SupplierNameTaken(name=name) from problem
     if found is None:
         raise UnknownSupplier(supplier_id=supplier_id)
     await outbox.record(tx, SupplierChanged(shop_id, found.id))

@@ -8,10 +8,15 @@ from pathlib import Path
 
 import click
 
+from shopfloor.kernel import text
 from shopfloor.statements import verifying
 from shopfloor.statements.notes import BadNote
 
 _MARKS = {"proven": "✓", "open": "·", "failed": "✗"}
+
+
+def say(words: str) -> None:
+    click.echo(text.cleaned(words, one_line=True))
 
 
 @click.command()
@@ -54,11 +59,12 @@ def command(
         sys.exit(0 if found.holds else 1)
     if found.statement is not None and found.holds:
         show = found.statement["show"]
-        click.echo(
+        # Words of the file are a stranger's: none of them may move a cursor, or hide what comes after.
+        say(
             f"Statement {found.statement['number']}, version {found.statement['version']}: show {show['id']} "
             f"“{show['title']}”, as of {found.statement['as_of']}, {found.statement['state']}"
         )
     for check in found.checks:
-        click.echo(f"{_MARKS[check.state]} {check.words}")
-    click.echo("Nothing wrong was found." if found.holds else "This statement does NOT verify.")
+        say(f"{_MARKS[check.state]} {check.words}")
+    say("Nothing wrong was found." if found.holds else "This statement does NOT verify.")
     sys.exit(0 if found.holds else 1)

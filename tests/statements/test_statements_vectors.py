@@ -42,30 +42,38 @@ def file(
     logged: bool = True,
     vouched: bool = True,
     checkpoint_by: notes.Signer | None = None,
+    added: notes.Signer | None = None,
+    title: str = "Friday\u2028€😀",
+    more: str = "",
+    **other: Any,
 ) -> str:
+    """`added`: a key at the end that nobody vouches for; `more`: lines below the checkpoint; `other` parts of it."""
     statement: dict[str, Any] = {
         "type": "shopfloor.statement/1", "log": ORIGIN, "number": 1, "version": 1, "replaces": None,
-        "as_of": "2026-11-22T20:06:00Z", "currency": "CNY",
+        "as_of": "2026-11-22T20:06:00Z", "currency": "CNY", "state": "provisional", "tables": {}, "inputs": {},
         "shop": {"name": "晨光 “Dawn”\n", "key": signer.public.id.hex()},
-        "show": {"id": 7, "title": "Friday\u2028€😀"},
+        "show": {"id": 7, "title": title},
         "figures": {
-            "gmv_paid": {"numerator": 45_000, "denominator": None, "unit": "minor", "version": 1, "definition": {"en": "Paid.", "zh": "已付。"}},
-            "conversion": {"numerator": 3, "denominator": 4, "unit": "ratio", "version": 2, "definition": {"en": "Bought.", "zh": "已购。"}},
+            "gmv_paid": {"numerator": 45_000, "denominator": None, "unit": "minor", "version": 1, "state": "provisional", "definition": {"en": "Paid.", "zh": "已付。"}},
+            "conversion": {"numerator": 3, "denominator": 4, "unit": "ratio", "version": 2, "state": "final", "definition": {"en": "Bought.", "zh": "已购。"}},
         },
-        "integrity": {"assessed": False},
+        "integrity": {"assessed": False}, **other,
     }  # fmt: skip
     signature = notes.b64(signer.sign(b"shopfloor statement\n" + canonical.encode(statement)))
     entries = [canonical.encode({"document": n}) for n in range(others)]
     entries.insert(2, canonical.encode({"document": statement, "signature": signature}))
     body = notes.Checkpoint(ORIGIN, len(entries), foreign.root(entries))
     note = body.signed([checkpoint_by or signer])
-    note += "".join(notes.cosign(each, body.body, time=1_795_000_000) for each in witnesses)
+    note += "".join(notes.cosign(each, body.body, time=1_795_000_000) for each in witnesses) + more
+    keys = [key_entry(1, FIRST, None), key_entry(2, SECOND, FIRST, vouched=vouched)]
+    if added is not None:
+        keys.append(key_entry(3, added, SECOND, vouched=False))
     return canonical.encode(
         {
             "type": "shopfloor.statement-file/1", "statement": statement, "signature": signature, "position": 2,
             "inclusion": [notes.b64(each) for each in foreign.path(2, entries)],
             "checkpoint": note if logged else None, "witnesses": [str(each.public) for each in witnesses],
-            "keys": [key_entry(1, FIRST, None), key_entry(2, SECOND, FIRST, vouched=vouched)],
+            "keys": keys,
         }
     ).decode()  # fmt: skip
 
@@ -83,14 +91,26 @@ def vectors() -> list[dict[str, Any]]:
         of("with the key before", plain, str(FIRST.public), "proven:signed", "proven:your_key", "proven:logged", "open:not_witnessed", *open_end),
         of("signed with the key before", file(FIRST), own, "proven:signed", "proven:your_key", "proven:logged", "open:not_witnessed", *open_end),
         of("without a key", plain, "", "proven:signed", "open:any_key", "proven:logged", "open:not_witnessed", *open_end),
-        of("another key", plain, str(STRANGER.public), "proven:signed", "failed:other_key", "proven:logged", "open:not_witnessed", *open_end),
-        of("no key at all", plain, "nonsense", "proven:signed", "failed:base64", "proven:logged", "open:not_witnessed", *open_end),
-        of("a key nobody vouches for", file(vouched=False), str(FIRST.public), "proven:signed", "failed:not_vouched", "proven:logged", "open:not_witnessed", *open_end),
+        of("another key", plain, str(STRANGER.public), "proven:signed", "failed:other_key", "failed:checkpoint_not_signed", "open:not_witnessed", *open_end),
+        of("no key at all", plain, "nonsense", "proven:signed", "failed:base64", "failed:checkpoint_not_signed", "open:not_witnessed", *open_end),
+        of("a key nobody vouches for", file(vouched=False), str(FIRST.public), "proven:signed", "failed:not_vouched", "failed:checkpoint_not_signed", "open:not_witnessed", *open_end),
         of("witnessed", file(witnesses=(WITNESS,)), own, "proven:signed", "proven:your_key", "proven:logged", "proven:witnessed", *open_end),
         of("witnessed by itself", file(witnesses=(notes.Signer("me", notes.WITNESS, SECOND.seed),)), own, "proven:signed", "proven:your_key", "proven:logged", "failed:own_witness", *open_end),
         of("alone in its log", file(others=2), own, "proven:signed", "proven:your_key", "proven:logged", "open:not_witnessed", *open_end),
         of("not logged yet", file(logged=False), own, "proven:signed", "proven:your_key", "failed:not_logged", "open:not_witnessed", *open_end),
         of("a checkpoint of somebody else", file(checkpoint_by=STRANGER), own, "proven:signed", "proven:your_key", "failed:unknown_line", "open:not_witnessed", *open_end),
+        of("a log of a key that was added", file(checkpoint_by=STRANGER, added=STRANGER), own, "proven:signed", "proven:your_key", "failed:checkpoint_not_signed", "open:not_witnessed", *open_end),
+        of("the same without a key", file(checkpoint_by=STRANGER, added=STRANGER), "", "proven:signed", "open:any_key", "failed:checkpoint_not_signed", "open:not_witnessed", *open_end),
+        of("a key that was added and signed nothing", file(added=STRANGER), own, "proven:signed", "proven:your_key", "proven:logged", "open:not_witnessed", *open_end),
+        of("a second line of the key", file(more=SECOND.line(bytes(64))), own, "proven:signed", "proven:your_key", "failed:checkpoint_not_signed", "open:not_witnessed", *open_end),
+        of("a line of the key's id and another name", file(more=notes.Signer("else", notes.LOG, SECOND.seed).line(bytes(64)).replace(notes.b64(notes.Signer("else", notes.LOG, SECOND.seed).public.id + bytes(64)), notes.b64(SECOND.public.id + bytes(64)))), own, "proven:signed", "proven:your_key", "failed:unknown_line", "open:not_witnessed", *open_end),
+        of("a backslash in a title", file(title=r"C:\users\ufo"), own, "proven:signed", "proven:your_key", "proven:logged", "open:not_witnessed", *open_end),
+        of("a position that is no number", plain.replace('"position":2', '"position":true'), own, "proven:signed", "proven:your_key", "failed:not_included", "open:not_witnessed", *open_end),
+        of("a number beyond 2^53", plain.replace("45000", str(2**53)), own, "failed:not_canonical"),
+        of("no show", file(show=None), own, "failed:not_a_file"),
+        of("no figures", file(figures={}), own, "failed:not_a_file"),
+        of("a figure that is none", file(figures={"gmv_paid": 1}), own, "failed:not_a_file"),
+        of("an assessment in words", file(integrity="fine"), own, "failed:not_a_file"),
         of("a figure changed", plain.replace("45000", "95000"), own, "failed:not_signed"),
         of("a space more", plain.replace(":", ": ", 1), own, "failed:not_canonical"),
         of("half a character", plain.replace("Friday", r"\ud800"), own, "failed:not_canonical"),

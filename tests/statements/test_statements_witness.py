@@ -233,10 +233,17 @@ async def test_who_is_a_witness_is_checked(stage: Stage) -> None:
     key = str(notes.Signer("w", notes.WITNESS, bytes(32)).public)
     own = await signer(stage)
     itself = str(notes.PublicKey("w", notes.WITNESS, own.public.raw))
+    watched = str(notes.Signer("shopfloor/dusk/00", notes.LOG, bytes(32)).public)
+    async with stage.db.transaction() as tx:
+        await witnessing.watch(tx, box=BOX, shop_id=SHOP, keys=[watched])
+        as_witness = str(await witnessing.own_key(tx, shop_id=SHOP))
+        with pytest.raises(witnessing.OwnWitness):
+            await witnessing.watch(tx, box=BOX, shop_id=SHOP, keys=[await stage.key()])
     for given, url, code in (
         ("nonsense", "https://w.example", "statements.not_a_key"),
         (await stage.key(), "https://w.example", "statements.not_a_key"),
-        (itself, "https://w.example", "statements.not_a_key"),
+        (itself, "https://w.example", "statements.own_witness"),
+        (as_witness, "https://w.example", "statements.own_witness"),
         (key, "http://w.example", "statements.not_a_witness"),
         (key, "https://user@w.example", "statements.not_a_witness"),
         (key, "https://w.example/?a=1", "statements.not_a_witness"),

@@ -27,6 +27,7 @@ interface Line {
 }
 type Bytes = Uint8Array<ArrayBuffer>;
 
+const OF_A_FIGURE = ["version", "definition", "unit", "numerator", "denominator", "state"];
 const LOG = 1;
 const WITNESS = 4;
 
@@ -72,6 +73,9 @@ function bytes(text: unknown, length?: number): Bytes {
 /** RFC 8785: JavaScript writes numbers and texts as it says, and sorts names as it says. */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  // Beyond 2^53 two integers share one double.
+  if (typeof value === "number" && Number.isInteger(value) && Math.abs(value) < 1e21)
+    need(Number.isSafeInteger(value), "not_canonical");
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   const named = value as Record<string, unknown>;
   const names = Object.keys(named).sort();
@@ -83,7 +87,7 @@ async function keyOf(text: unknown, kind: number): Promise<Key> {
   const [name = "", id = "", ...rest] = text.split("+");
   const whole = bytes(rest.join("+"), 33);
   const named = hex((await sha256(utf8(`${name}\n`), whole)).slice(0, 4));
-  need(/^[^\s+]+$/.test(name) && named === id && whole[0] === kind, "key");
+  need(/^[^\s+]{1,200}$/.test(name) && named === id && whole[0] === kind, "key");
   return { name, id, kind, raw: whole.slice(1), text };
 }
 
@@ -111,7 +115,8 @@ function read(data: Bytes): Any {
   let file: Any;
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
-    need(!/\\u(?!00[01])/.test(text), "not_canonical");
+    // Half characters have no canonical text; a backslash that is escaped begins no escape.
+    need(!/\\u(?!00[01])/.test(text.replace(/\\\\/g, "")), "not_canonical");
     file = JSON.parse(text);
     need(canonical(file) === text, "not_canonical");
   } catch {
@@ -120,8 +125,29 @@ function read(data: Bytes): Any {
   const names = "checkpoint,inclusion,keys,position,signature,statement,type,witnesses";
   const isFile = file !== null && typeof file === "object" && Object.keys(file).sort().join() === names;
   need(isFile && file.type === "shopfloor.statement-file/1", "not_a_file");
-  need(file.statement?.type === "shopfloor.statement/1", "not_a_file");
+  need(isStatement(file.statement), "not_a_file");
   return file;
+}
+
+const isObject = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Whether it has what is read of it here; what was signed is not thereby what it should be. */
+function isStatement(found: Any): boolean {
+  return (
+    isObject(found) &&
+    found.type === "shopfloor.statement/1" &&
+    ["log", "as_of", "state"].every((name) => typeof found[name] === "string") &&
+    ["number", "version"].every((name) => Number.isInteger(found[name])) &&
+    ["shop", "show", "figures", "tables", "inputs", "integrity"].every((name) => isObject(found[name])) &&
+    ["name", "key"].every((name) => typeof found.shop[name] === "string") &&
+    ["id", "title"].every((name) => name in found.show) &&
+    Object.keys(found.figures).length > 0 &&
+    Object.values(found.figures).every(
+      (each: Any) => isObject(each) && OF_A_FIGURE.every((name) => name in each),
+    ) &&
+    typeof found.integrity.assessed === "boolean"
+  );
 }
 
 interface Linked {
@@ -216,14 +242,18 @@ async function trust(file: Any, chain: readonly Linked[], given: string): Promis
   const known = (await keyOf(given.trim(), LOG)).text;
   const begin = chain.findIndex((each) => each.key.text === known);
   need(begin >= 0, "other_key");
-  need(
-    chain.slice(begin + 1, end + 1).every((each) => each.vouched),
-    "not_vouched",
-  );
+  need(end < vouchedFrom(chain, begin), "not_vouched");
   return { state: "proven", code: "your_key" };
 }
 
-async function logged(file: Any, chain: readonly Linked[]): Promise<Check> {
+/** Where the keys end that the one at `anchor` leads to: those before it, and those after it while each is vouched for. */
+function vouchedFrom(chain: readonly Linked[], anchor: number): number {
+  let end = anchor + 1;
+  while (chain[end]?.vouched === true) end += 1;
+  return end;
+}
+
+async function logged(file: Any, chain: readonly Linked[], given: string): Promise<Check> {
   const found = checkpointOf(file);
   const entry = canonical({ document: file.statement, signature: file.signature });
   const leaf = await sha256(Uint8Array.of(0), utf8(entry));
@@ -231,15 +261,23 @@ async function logged(file: Any, chain: readonly Linked[]): Promise<Check> {
   need(Number.isInteger(position) && position >= 0 && position < found.size, "not_included");
   const proof = file.inclusion.map((each: unknown) => bytes(each, 32));
   need(same(await rootFrom(leaf, position, found.size, proof), found.root), "not_included");
+  // Whoever has a file can add a key of their own to it, and let that sign a log of their own.
+  const anchor = chain.findIndex((each) =>
+    given.trim() === "" ? each.key.id === file.statement.shop.key : each.key.text === given.trim(),
+  );
+  const trusted = anchor < 0 ? [] : chain.slice(0, vouchedFrom(chain, anchor)).map((each) => each.key);
   const witnesses = new Set<string>();
-  for (const each of file.witnesses) witnesses.add((await keyOf(each, WITNESS)).id);
+  for (const each of file.witnesses) {
+    const witness = await keyOf(each, WITNESS);
+    witnesses.add(`${witness.name} ${witness.id}`);
+  }
   let own = 0;
   for (const line of found.lines) {
     const key = chain.find((each) => each.key.id === line.id && each.key.name === line.name)?.key;
-    if (key === undefined) need(witnesses.has(line.id), "unknown_line");
+    if (key === undefined) need(witnesses.has(`${line.name} ${line.id}`), "unknown_line");
     else {
       need(await signed(key, line.value, utf8(found.body)), "checkpoint_not_signed");
-      own += 1;
+      if (trusted.includes(key)) own += 1;
     }
   }
   need(own > 0, "checkpoint_not_signed");
@@ -285,7 +323,7 @@ export async function verify(data: Bytes, key = ""): Promise<Verdict> {
   if (file === undefined) return { statement: null, checks };
   if (readable) {
     await run(() => trust(file, chain, key));
-    await run(() => logged(file, chain));
+    await run(() => logged(file, chain, key));
     await run(() => witnessed(file, chain));
     checks.push({ state: "open", code: "events" });
     await run(async () => ({

@@ -30,7 +30,7 @@ LOG: Final = 0x01
 WITNESS: Final = 0x04
 _DASH: Final = "— "
 _NAME: Final = re.compile(r"[^\s+]{1,200}")
-_SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_SIZE: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 MOST_BYTES: Final = 16_000
 
 

@@ -3,10 +3,10 @@
 Each check says what it proves; what cannot be told from the file stays open, and is never counted as proven.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from shopfloor.kernel import late
 from shopfloor.kernel.records import dataclass
@@ -24,6 +24,7 @@ else:
 State = Literal["proven", "open", "failed"]
 MOST_BYTES: Final = 64 << 20
 _NUMBERS: Final = ("unit", "numerator", "denominator", "state")
+_OF_A_FIGURE: Final = frozenset({"version", "definition", *_NUMBERS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def verify(
 
     run(lambda: _signature(file))
     run(lambda: _trust(file, known))
-    run(lambda: _logged(file))
+    run(lambda: _logged(file, known))
     run(lambda: _witnessed(file, trusted))
     if lake is not None:
         run(lambda: _files(statement, lake))
@@ -99,9 +100,31 @@ def _read(data: bytes) -> dict[str, Any]:
     names = {"type", "statement", "signature", "position", "inclusion", "checkpoint", "witnesses", "keys"}
     if not isinstance(file, dict) or set(file) != names or file["type"] != FILE:
         raise _Fails("This is no statement file of this version.")
-    if not isinstance(file["statement"], dict) or file["statement"].get("type") != STATEMENT:
+    if not _is_statement(file["statement"]):
         raise _Fails("This is no statement of this version.")
     return file
+
+
+_PARTS: Final[Mapping[str, type]] = {
+    "log": str, "number": int, "version": int, "as_of": str, "state": str, "shop": dict, "show": dict,
+    "figures": dict, "tables": dict, "inputs": dict, "integrity": dict,
+}  # fmt: skip
+
+
+def _is_statement(statement: object) -> bool:
+    """Whether it has what is read of it here; what was signed is not thereby what it should be."""
+    if not isinstance(statement, dict):
+        return False
+    found = cast("dict[str, Any]", statement)
+    return (
+        found.get("type") == STATEMENT
+        and all(type(found.get(name)) is kind for name, kind in _PARTS.items())
+        and all(isinstance(found["shop"].get(name), str) for name in ("name", "key"))
+        and all(name in found["show"] for name in ("id", "title"))
+        and bool(found["figures"])
+        and all(isinstance(each, dict) and each.keys() >= _OF_A_FIGURE for each in found["figures"].values())
+        and isinstance(found["integrity"].get("assessed"), bool)
+    )
 
 
 def _chain(file: dict[str, Any]) -> list[tuple[notes.PublicKey, notes.PublicKey | None, bool]]:
@@ -162,21 +185,33 @@ def _trust(file: dict[str, Any], known: notes.PublicKey | None) -> Finding:
             f"Whose key: the file itself says that {signing.id.hex()} is the shop's. Ask the shop by another way, "
             f"and give it with --key: {signing}",
         )
-    keys = [key for key, _, _ in chain]
-    if known not in keys:
+    if known not in [key for key, _, _ in chain]:
         raise _Fails(
-            "The key you gave is none of this log: another log, or another key, signed this statement."
+            "The key you gave is not in this file: it is another log's, or newer than the file. If the shop has "
+            "changed its key since, download the file again."
         )
-    begin, end = keys.index(known), keys.index(signing)
-    # A later key names the one before it over its own signature; an earlier one must have signed the later.
-    if all(vouched for _, _, vouched in chain[begin + 1 : end + 1]):
+    if signing in _vouched(chain, known):
         return Finding("proven", f"Whose key: yours vouches for {signing.id.hex()}, which signed.")
     raise _Fails(
         "A key after yours was not signed by the one before it: nothing leads from your key to this statement."
     )
 
 
-def _logged(file: dict[str, Any]) -> Finding:
+def _vouched(
+    chain: Sequence[tuple[notes.PublicKey, notes.PublicKey | None, bool]], anchor: notes.PublicKey
+) -> list[notes.PublicKey]:
+    """The keys that `anchor`, one of the chain, leads to.
+
+    A later key names the one before it over its own signature; an earlier one must have signed the later.
+    """
+    keys = [key for key, _, _ in chain]
+    end = keys.index(anchor) + 1
+    while end < len(chain) and chain[end][2]:
+        end += 1
+    return keys[:end]
+
+
+def _logged(file: dict[str, Any], known: notes.PublicKey | None) -> Finding:
     leaf = merkle.leaf_hash(canonical.encode({"document": file["statement"], "signature": file["signature"]}))
     proof = [notes.unb64(each, 32) for each in file["inclusion"]]
     if file["checkpoint"] is None:
@@ -184,18 +219,24 @@ def _logged(file: dict[str, Any]) -> Finding:
             "Not in the log yet: no checkpoint has been signed. Download the file again in a minute."
         )
     note, checkpoint = _checkpoint(file)
+    if type(file["position"]) is not int:
+        raise _Fails("The position is no number.")
     merkle.check_inclusion(leaf, file["position"], checkpoint.size, proof, checkpoint.root)
-    keys = [key for key, _, _ in _chain(file)]
+    chain = _chain(file)
+    # Whoever has a file can add a key of their own to it, and let that sign a log of their own.
+    anchor = _signing_key(file) if known is None else known
+    trusted = _vouched(chain, anchor) if any(key == anchor for key, _, _ in chain) else []
+    witnesses = {(each.name, each.id) for each in map(notes.PublicKey.read, file["witnesses"])}
     signed = 0
-    for key in keys:
-        if note.by(key) is not None:
-            notes.check_log_signature(note, key)
-            signed += 1
+    for line in note.signatures:
+        key = next((key for key, _, _ in chain if (key.name, key.id) == (line.name, line.key_id)), None)
+        if key is not None:
+            key.verify(line.value, note.body.encode())
+            signed += key in trusted
+        elif (line.name, line.key_id) not in witnesses:
+            raise _Fails("The checkpoint has a signature of a key that is not in the file.")
     if not signed:
-        raise notes.BadSignature("No key of the shop signed the checkpoint.")
-    others = {each.key_id for each in note.signatures} - {key.id for key in keys}
-    if others - {notes.PublicKey.read(each).id for each in file["witnesses"]}:
-        raise _Fails("The checkpoint has a signature of a key that is not in the file.")
+        raise notes.BadSignature("No key that yours leads to signed the checkpoint.")
     return Finding(
         "proven",
         f"Logged: it is entry {file['position']} of the shop's log, under the checkpoint of {checkpoint.size} entries. "

@@ -30,6 +30,12 @@ class NotAKey(Invalid):
     code = "statements.not_a_key"
 
 
+class OwnWitness(Invalid):
+    """A shop can't be its own witness."""
+
+    code = "statements.own_witness"
+
+
 class NotAWitness(Invalid):
     """Enter the https address of a witness."""
 
@@ -92,7 +98,7 @@ async def witnesses(tx: Tx, *, shop_id: int) -> list[Witness]:
 
 
 async def add_witness(tx: Tx, *, shop_id: int, key: str, url: str, plain_allowed: bool = False) -> int:
-    """Raises NotAKey, NotAWitness, AskedAlready, TooManyWitnesses."""
+    """Raises NotAKey, OwnWitness, NotAWitness, AskedAlready, TooManyWitnesses."""
     read = _key(key, notes.WITNESS, field="key")
     address = text.line(url, field="url", longest=2000).strip()
     try:
@@ -105,8 +111,10 @@ async def add_witness(tx: Tx, *, shop_id: int, key: str, url: str, plain_allowed
         usable = usable and "@" not in parts.netloc and address.isascii() and " " not in address
     if not usable:
         raise NotAWitness(field="url")
-    if any(each.public_key == read.raw for each in await queries.keys(tx, shop_id=shop_id)):
-        raise NotAKey("A shop is no witness of itself.", field="key")
+    own = [each.public_key for each in await queries.keys(tx, shop_id=shop_id)]
+    as_witness = await own_key(tx, shop_id=shop_id)
+    if read.raw in own or (as_witness is not None and read.raw == as_witness.raw):
+        raise OwnWitness(field="key")
     if len(await witness_queries.witnesses(tx, shop_id=shop_id)) >= MOST:
         raise TooManyWitnesses
     found = await witness_queries.insert_witness_once(tx, shop_id=shop_id, key=str(read), url=address)
@@ -130,13 +138,16 @@ async def watch(tx: Tx, *, box: Box, shop_id: int, keys: Sequence[str]) -> str:
     """Be a witness of the log of these keys; its origin.  Of one that is watched already, these are its keys now.
     With the first, the shop gets the key that it signs with as a witness.
 
-    Raises NotAKey, TooManyWitnesses.
+    Raises NotAKey, OwnWitness, TooManyWitnesses.
     """
     read = [_key(each, notes.LOG, field="keys") for each in keys if each.strip()]
     origins = {each.name for each in read}
     if len(origins) != 1 or len(read) > MOST:
         raise NotAKey(field="keys")
     [origin] = origins
+    own = {each.public_key for each in await queries.keys(tx, shop_id=shop_id)}
+    if own & {each.raw for each in read}:
+        raise OwnWitness(field="keys")
     known = await witness_queries.watched(tx, shop_id=shop_id)
     if len(known) >= MOST and all(each.origin != origin for each in known):
         raise TooManyWitnesses

@@ -292,6 +292,7 @@ MESSAGES: Final = {
     # messages
     "statements.asked_already": N_("This witness is asked already."),
     "statements.no_log": N_("This shop has no statements yet."),
+    "statements.own_witness": N_("A shop can't be its own witness."),
     "statements.not_a_key": N_("Copy the whole key: a name, a plus sign, eight characters, a plus sign, and the rest."),
     "statements.not_a_witness": N_("Enter the address of a witness, starting with https://."),
     "statements.not_consistent": N_("This log was changed: what was seen before isn't its beginning."),

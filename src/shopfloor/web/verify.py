@@ -40,7 +40,7 @@ WORDS: Final = {
     "chain": N_("The shop's keys in the file don't follow from one another."),
     "no_key": N_("The key that the statement names isn't in the file."),
     "not_signed": N_("The signature doesn't fit: the statement was changed, or somebody else signed it."),
-    "other_key": N_("The key you entered is none of this log's."),
+    "other_key": N_("The key you entered isn't in this file: it is another log's, or newer than the file. If the shop has changed its key since, download the file again."),
     "not_vouched": N_("Nothing leads from the key you entered to the one that signed: it was replaced without its signature."),
     "note": N_("The checkpoint isn't written as it should be."),
     "not_logged": N_("It isn't in the log yet. Download it again in a minute."),
@@ -69,14 +69,15 @@ async def _shown(request: Request, slug: str, db: Db) -> tuple[Shop, dict[str, s
 @router.get("/s/{shop}/verify")
 @public
 async def page(request: Request, shop: str, db: Db) -> Response:
-    found, words, key = await _shown(request, shop, db)
-    return render(request, "shop/verify.html", shop=found, words=words, key=key)
+    # A key that the shop's own page fills in proves nothing: whoever reads has it by another way.
+    found, words, _ = await _shown(request, shop, db)
+    return render(request, "shop/verify.html", shop=found, words=words, key="")
 
 
 @router.get("/s/{shop}/verify.html")
 @public
 async def to_keep(request: Request, shop: str, db: Db) -> Response:
-    """The same page in one file, which works without a network and without us."""
+    """The same page in one file, which works without a network and without us; it keeps the key of now."""
     found, words, key = await _shown(request, shop, db)
     response = render(
         request,

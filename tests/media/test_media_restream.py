@@ -349,6 +349,7 @@ async def test_a_key_is_sealed_and_every_word_is_checked(database: Database) -> 
             ("media.bad_destination", {"url": "rtmp://me:you@push.example/live"}),
             ("media.bad_destination", {"url": "rtmp://push.example:99999/live"}),
             ("media.bad_destination", {"url": "rtmp://[::1/live"}),
+            ("media.bad_destination", {"url": "rtmp://push.example:0/live"}),
             ("media.bad_destination", {"url": "rtmp://push.example/a b"}),
             ("media.bad_destination", {"url": "rtmp://push.example/" + "a" * 500}),
             ("media.bad_destination_key", {"key": " "}),
@@ -406,3 +407,22 @@ async def test_no_destination_leads_into_the_network_of_the_shop(
     else:
         with pytest.raises(outbound.AddressRefused):
             await asked
+
+
+async def test_of_those_who_add_at_once_no_more_than_eight_are_taken(database: Database) -> None:
+    async with database.transaction() as tx:
+        channel, _ = await media.create_channel(tx, shop_id=1, name="Studio")
+
+    async def add(number: int) -> bool:
+        try:
+            async with database.transaction() as tx:
+                await destinations.add(
+                    tx, shop_id=1, channel_id=channel.id, name=f"No. {number}", url="rtmp://push.example/live", key="k", box=BOX,
+                )  # fmt: skip
+        except destinations.TooManyDestinations:
+            return False
+        return True
+
+    taken = await asyncio.gather(*(add(number) for number in range(12)))
+
+    assert sum(taken) == destinations.MOST

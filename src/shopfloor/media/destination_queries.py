@@ -47,6 +47,11 @@ async def in_use(tx: Tx, *, channel_ids: Sequence[int]) -> list[Destination]:
     )
 
 
+async def lock_channel(tx: Tx, *, channel_id: int) -> None:
+    """Of those who add to one channel at once, one is after the other."""
+    await tx.value("SELECT id FROM media.channel WHERE id = %(channel_id)s FOR UPDATE", channel_id=channel_id)
+
+
 async def count_of_channel(tx: Tx, *, channel_id: int) -> int:
     return await tx.value(
         "SELECT count(*) FROM media.destination WHERE channel_id = %(channel_id)s", channel_id=channel_id

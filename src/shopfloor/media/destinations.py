@@ -46,6 +46,7 @@ async def add(
         raise BadDestinationName from problem
     url = target_of(url.strip()).url
     sealed = box.seal(_checked_key(key), about=f"media.destination {shop_id}")
+    await destination_queries.lock_channel(tx, channel_id=channel_id)
     if await destination_queries.count_of_channel(tx, channel_id=channel_id) >= MOST:
         raise TooManyDestinations(most=MOST)
     known = await destination_queries.of_shop(tx, shop_id=shop_id)

@@ -86,6 +86,7 @@ def target_of(url: str) -> Target:
     app = parts.path.strip("/") + (f"?{parts.query}" if parts.query else "")
     if (
         parts.scheme not in _PORTS
+        or port == 0
         or not parts.hostname
         or parts.username is not None
         or not app

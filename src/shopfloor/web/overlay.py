@@ -43,7 +43,7 @@ async def overlay(
     sources = sources_of(request.app)
     found = (await sources.pages.shop(sources.db, shop)).shop
     reader = reader_of(request)
-    language = languages.by_tag(lang) or reader.speaks(found)
+    language = languages.fitting(lang) or reader.speaks(found)
     seen = await seen_room(sources, found, show_id)
     drawing = segno.make(services_of(request).public.link(f"/s/{found.slug}/live/{show_id}"), error="m")
     html = page_text(

@@ -9,6 +9,7 @@ from tests.tills.conftest import PRICE, Store
 
 from shopfloor import stock, tills
 from shopfloor.kernel.values import new_id, now
+from shopfloor.tills.models import NotBookable
 
 
 async def test_a_sale_is_an_order_that_is_paid_and_handed_over(store: Store) -> None:
@@ -313,4 +314,50 @@ async def test_a_return_of_a_sale_nobody_knows_is_a_task(store: Store) -> None:
     till.take_back(new_id(), of={"receipt": "A1-000099"})
     assert [each.code for each in (await till.send()).tasks] == ["return_unknown"]
     assert await store.value("SELECT amount_minor FROM tills.entry") == -PRICE
+    await store.assert_sound()
+
+
+@pytest.mark.parametrize("variant", ["13", 2**62, True, 987_654])
+async def test_goods_nobody_knows_are_a_task_and_an_open_amount(store: Store, variant: object) -> None:
+    till = await store.till()
+    till.open_shift()
+    till.sell(1, variant=variant)  # pyright: ignore[reportArgumentType]
+    assert [each.code for each in (await till.send()).tasks] == ["unknown_variant"]
+    assert await store.here() == 10
+    await store.assert_sound()
+
+
+async def test_a_number_far_ahead_of_its_series_is_not_followed(store: Store) -> None:
+    till = await store.till()
+    till.open_shift()
+    till.sell(1, number=2**53)
+    till.sell(1, number=1)
+    till.sell(1, number=2)
+    taken = await till.send()
+    assert [(each.sequence, each.code) for each in taken.tasks] == [(2, "number")]
+    assert await store.value("SELECT last_number FROM tills.device") == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("sale", {"lines": 5}), ("sale", {"id": str(new_id()), "lines": [{"quantity": -1}]}), ("return", {})],
+)
+async def test_what_nothing_can_follow_from_is_kept_and_never_booked(
+    store: Store, kind: str, body: dict[str, object]
+) -> None:
+    till = await store.till()
+    till.open_shift()
+    till.add(kind, body)
+    assert [each.code for each in (await till.send()).tasks] == ["unreadable"]
+    async with store.db.transaction() as tx:
+        with pytest.raises(NotBookable):
+            await tills.journal.review(
+                tx, shop_id=store.shop_id, device_id=till.device.id, sequence=2, counts=True
+            )
+    async with store.db.transaction() as tx:
+        await tills.journal.review(
+            tx, shop_id=store.shop_id, device_id=till.device.id, sequence=2, counts=False
+        )
+    assert await store.value("SELECT state FROM tills.fact WHERE sequence = 2") == "kept"
+    assert await store.value("SELECT count(*) FROM orders.orders") == 0
     await store.assert_sound()

@@ -77,6 +77,8 @@ class _At:
 
 
 _Act = Callable[[_At], Awaitable[Done]]
+# A number that is further ahead of its series than this was never given by it.
+MOST_SKIPPED: Final = 10_000
 _NEEDS_SHIFT: Final = frozenset(
     {"sale", "return", "cash.in", "cash.out", "cash.drop", "shift.closed", "shift.opened"}
 )
@@ -106,12 +108,7 @@ async def apply(tx: Tx, device: Device, fact: Fact, *, at: datetime) -> Done:
 
 async def _sale(here: _At) -> Done:
     tx, device, body = here.tx, here.device, here.fact.body
-    wanted = [each.get("variant") for each in body.get("lines") or () if isinstance(each, dict)]
-    known = await goods_queries.products_of(
-        tx,
-        shop_id=device.shop_id,
-        variant_ids=[each for each in wanted if isinstance(each, int) and 0 < each < 2**53],
-    )
+    known = await goods_queries.products_of(tx, shop_id=device.shop_id, variant_ids=reading.variants_of(body))
     open_variant = await registers.open_amount(tx, shop_id=device.shop_id)
     [open_amount] = await catalog.variants(tx, shop_id=device.shop_id, ids=[open_variant])
     sale = reading.sale_of(body, known=known, open_amount=(open_variant, open_amount.product_id))
@@ -189,7 +186,8 @@ async def _number(here: _At, number: int | None) -> int | None:
     expected = here.device.last_number + 1
     if number is None or "number" in taken or number != expected:
         here.problems["number"] = {"number": number, "expected": expected}
-    return None if "number" in taken else number
+    # What is far ahead is no number of this series: those after it would have to go on from there for ever.
+    return None if "number" in taken or (number or 0) > expected + MOST_SKIPPED else number
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,16 @@ from shopfloor.kernel.values import now
 from shopfloor.tills import applying, journal_queries, queries, reading, registers
 from shopfloor.tills.canonical import canonical
 from shopfloor.tills.events import TaskOpened
-from shopfloor.tills.models import MOST_FACTS, Device, Fact, Malformed, Task, TaskDone, UnknownRegister
+from shopfloor.tills.models import (
+    MOST_FACTS,
+    Device,
+    Fact,
+    Malformed,
+    NotBookable,
+    Task,
+    TaskDone,
+    UnknownRegister,
+)
 
 _log = logs.get("tills")
 # A clock that is further off is a task.
@@ -190,8 +199,8 @@ class Tasks:
 async def review(tx: Tx, *, shop_id: int, device_id: UUID, sequence: int, counts: bool) -> None:
     """A person decides about a fact that nothing followed from: it counts, or it is kept and nothing follows.
 
-    Raises UnknownRegister, TaskDone for one that was decided before, and for one that counts reading.Unreadable or what
-    stands in its way.
+    Raises UnknownRegister, TaskDone for one that was decided before, and for one that counts NotBookable or the refusal
+    that stands in its way.
     """
     device = await registers.device(tx, shop_id=shop_id, device_id=device_id, lock=True)
     kept = await journal_queries.fact(tx, shop_id=shop_id, device_id=device_id, sequence=sequence)
@@ -203,7 +212,10 @@ async def review(tx: Tx, *, shop_id: int, device_id: UUID, sequence: int, counts
     if counts:
         fact = reading.fact_of(reading.document(kept.raw))
         at, _ = _when(device, fact, timedelta(milliseconds=device.skew_ms))
-        done = await applying.apply(tx, device, fact, at=at)
+        try:
+            done = await applying.apply(tx, device, fact, at=at)
+        except reading.Unreadable as problem:
+            raise NotBookable(why=str(problem)[:200]) from problem
         tasks = Tasks(tx, device, sequence)
         for code, facts in done.problems.items():
             await tasks.open(code, facts, order_id=done.order_id)

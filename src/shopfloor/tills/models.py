@@ -62,6 +62,18 @@ class UnknownRegister(NotFound):
     code = "tills.unknown"
 
 
+class UnknownReceipt(NotFound):
+    """No till has sent such a receipt."""
+
+    code = "tills.unknown_receipt"
+
+
+class NotBookable(Invalid):
+    """Nothing can follow from this entry: settle it by hand, and keep it."""
+
+    code = "tills.not_bookable"
+
+
 class CodeTaken(Conflict):
     """Another register has this code already."""
 

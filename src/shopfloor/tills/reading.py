@@ -117,6 +117,17 @@ def sale_of(body: Mapping[str, Any], *, known: Mapping[int, int], open_amount: t
     )
 
 
+def variants_of(body: Mapping[str, Any]) -> list[int]:
+    """The goods that the lines of a sale name, where these can be ids."""
+    lines = body.get("lines")
+    named = (
+        [_id(each.get("variant")) for each in lines if isinstance(each, dict)]
+        if isinstance(lines, list)
+        else []
+    )
+    return [each for each in named if each is not None]
+
+
 def _line(
     told: Any,
     number: int,
@@ -130,9 +141,11 @@ def _line(
     amount = _whole(told.get("amount"), least=0, most=MAX_MINOR, otherwise=None)
     if quantity is None or amount is None:
         raise Unreadable(f"line {number + 1}")
-    variant_id = _id(told.get("variant"))
-    if variant_id is not None and variant_id not in known:
-        problems.setdefault("unknown_variant", {"variants": []})["variants"].append(variant_id)
+    named = told.get("variant")
+    variant_id = _id(named)
+    if named is not None and variant_id not in known:
+        # 0: what is named can be no id.
+        problems.setdefault("unknown_variant", {"variants": []})["variants"].append(variant_id or 0)
         variant_id = None
     price = _whole(told.get("unit_price"), least=0, most=MAX_MINOR, otherwise=None)
     tax = _whole(told.get("tax"), least=0, most=amount, otherwise=0)

@@ -8,7 +8,7 @@ from shopfloor.kernel import text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.tills import goods_queries, journal_queries, queries, registers
-from shopfloor.tills.models import Device, Receipt, Register, Shift, Task, UnknownRegister
+from shopfloor.tills.models import Device, Receipt, Register, Shift, Task, UnknownReceipt, UnknownRegister
 
 
 async def shift(tx: Tx, *, shop_id: int, shift_id: UUID) -> Shift:
@@ -92,10 +92,10 @@ class Shown:
 
 
 async def receipt(tx: Tx, *, shop_id: int, token: str | None = None, receipt_id: UUID | None = None) -> Shown:
-    """By the code that is printed on it, or its id.  Raises UnknownRegister."""
+    """By the code that is printed on it, or its id.  Raises UnknownReceipt."""
     found = await journal_queries.receipt_by(tx, shop_id=shop_id, token=token, id=receipt_id)
     if found is None:
-        raise UnknownRegister
+        raise UnknownReceipt
     orders: list[Any] = []
     lines: list[goods_queries.FoundLine] = []
     if found.order_id is not None and found.kind == "sale":

@@ -455,7 +455,9 @@ MESSAGES: Final = {
     "tills.not_enough": N_("This till is locked out; nothing can be reserved for it."),
     "tills.task_done": N_("Someone has taken care of this already."),
     "tills.too_many_tries": N_("Too many codes were tried from here. Wait a minute and try again."),
-    "tills.unknown": N_("Not found. A receipt appears here once the till has sent it."),
+    "tills.not_bookable": N_("Nothing can be booked from this entry. Settle it by hand, then choose “Don't book”."),
+    "tills.unknown": N_("There is no such register, device, assistant, shift or task here."),
+    "tills.unknown_receipt": N_("Not found. A receipt appears here once the till has sent it."),
     "tills.unknown_device": N_("This till isn't paired with the shop, or no longer. Pair it again; its journal stays on it."),
     # pricing
     "pricing.country": N_("Choose a country from the list."),

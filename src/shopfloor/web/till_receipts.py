@@ -16,7 +16,7 @@ router = Router(include_in_schema=False)
 @router.get("/s/{shop}/receipts/{token}")
 @public
 async def receipt(request: Request, shop: str, token: str, db: Db) -> Response:
-    """Raises UnknownShop, tills.UnknownRegister: also until the till has sent it."""
+    """Raises UnknownShop, tills.UnknownReceipt: also until the till has sent it."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         shown = await tills.service.receipt(tx, shop_id=found.id, token=token[:64])

@@ -230,6 +230,9 @@ async def set_apart(desk: Manager, device_id: UUID, sku: Text = "", quantity: Te
             kept = await tills.registers.set_escrow(
                 tx, shop_id=desk.shop.id, device_id=device_id, variant_id=variant_id, quantity=units
             )
+    if kept < units:
+        said = N_("Only %(n)s of %(asked)s units were free. They are reserved for this till now.")
+        return desk.back("/tills", desk.say(said, n=kept, asked=units))
     return desk.back("/tills", desk.say(N_("%(n)s units are reserved for this till now."), n=kept))
 
 

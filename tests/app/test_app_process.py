@@ -125,7 +125,7 @@ def test_who_waits_for_an_answer_gets_it_before_the_shop_closes() -> None:
 
         buyer.join(60)
         assert [(answer.status_code, answer.json()["outcome"]) for answer in answers] == [(200, "held")]
-        assert shop.process.wait(60) == 0
+        assert shop.process.wait(PATIENCE) == 0
 
 
 def refuses(shop: Running) -> bool:
@@ -146,7 +146,7 @@ def test_a_second_start_finds_what_the_first_left(end: signal.Signals) -> None:
             owner.product("Linen shirt", {"M": 5})
             owner.close()
             first.process.send_signal(end)
-            assert first.process.wait(60) == {signal.SIGTERM: 0, signal.SIGINT: 0, signal.SIGKILL: -9}[end]
+            assert first.process.wait(PATIENCE) == {signal.SIGTERM: 0, signal.SIGINT: 0, signal.SIGKILL: -9}[end]
         with Running(data_dir, database=database) as second:
             assert second.claim is None
             owner = Owner(second, "corner")

@@ -146,7 +146,9 @@ def test_a_second_start_finds_what_the_first_left(end: signal.Signals) -> None:
             owner.product("Linen shirt", {"M": 5})
             owner.close()
             first.process.send_signal(end)
-            assert first.process.wait(PATIENCE) == {signal.SIGTERM: 0, signal.SIGINT: 0, signal.SIGKILL: -9}[end]
+            assert (
+                first.process.wait(PATIENCE) == {signal.SIGTERM: 0, signal.SIGINT: 0, signal.SIGKILL: -9}[end]
+            )
         with Running(data_dir, database=database) as second:
             assert second.claim is None
             owner = Owner(second, "corner")

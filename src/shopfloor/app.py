@@ -80,6 +80,7 @@ from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.tls import make_tls_protocol
 from shopfloor.live import api as live_api
+from shopfloor.live_counters import api as live_counters_api
 from shopfloor.media import api as media_api
 from shopfloor.metrics import api as metrics_api
 from shopfloor.notifications import api as messages_api
@@ -448,7 +449,7 @@ class PathRouter:
 
 JSON = (
     people_api, shops_api, catalog_import_api, catalog_api, stock_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
-    promotions_api, order_edits_api, returns_api, metrics_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
+    promotions_api, order_edits_api, returns_api, metrics_api, live_counters_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
     fapiao_api, messages_api, tills_api, till_device_api,
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from shopfloor import (
     integrity,
     inventory,
     invoicing,
+    live_counters,
     media,
     order_edits,
     orders,
@@ -97,6 +98,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         asked_for = await fapiao.audit(tx)
         paid = await reconciliation.audit(tx)
         contested = await disputes.audit(tx)
+        counted = await live_counters.audit(tx)
         judged = await integrity.audit(tx)
         came_back = await returns.audit(tx)
         edited = await order_edits.audit(tx)
@@ -118,6 +120,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *of_area("fapiao", asked_for),
         *of_area("payments", paid),
         *of_area("disputes", contested),
+        *of_area("live_counters", counted),
         *of_area("integrity", judged),
         *of_area("order_edits", edited),
         *of_area("returns", came_back),

@@ -30,6 +30,7 @@ from shopfloor import (
     inventory,
     invoicing,
     live,
+    live_counters,
     media,
     metrics,
     notifications,
@@ -66,14 +67,16 @@ def consumers(lake: Collector, settings: Settings | None = None) -> list[Consume
     """Everything the worker runs.  Without `settings` there is no key for what only the reader of a message may know."""
 
     async def keep_in_the_lake(tx: Tx, batch: Sequence[Delivered]) -> None:
-        events: list[collector.Event] = []
+        facts: list[tuple[int, list[collector.Event]]] = []
         for fact in batch:
-            events += collector.from_fact(
+            events = collector.from_fact(
                 fact.name, fact.body, fact_id=fact.fact_id, shop_id=fact.shop_id, recorded_at=fact.recorded_at
             )
+            facts.append((fact.position, events))
             # One fact can be two thousand purchases; where pages are served beside, buyers go first.
             await asyncio.sleep(0)
-        await lake.append(events)
+        await lake.append([event for _, events in facts for event in events])
+        await live_counters.count(tx, facts)
         for fact in batch:
             if fact.name == run_of_show.ShowEnded.name:
                 # All that the show said is in the lake now.

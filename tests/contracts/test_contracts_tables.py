@@ -17,7 +17,7 @@ SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
     "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "catalog", "collector", "inventory", "collections", "stock", "media", "live", "run_of_show", "replays", "rooms", "promotions", "payment_accounts", "payments", "payment_authorisations", "payment_refunds", "reconciliation", "disputes", "purchases", "policies",
     "orders", "chat", "fapiao", "order_lists", "erasure", "returns", "related", "tills", "order_edits",
-    "metrics", "demand", "supply", "integrity", "statements", "notifications", "customers", "webhooks", "push", "settlement", "federation",
+    "live_counters", "metrics", "demand", "supply", "integrity", "statements", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {
     "accounts.access_key": "access_keys",

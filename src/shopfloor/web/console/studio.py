@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Form
 from starlette.responses import Response
 
-from shopfloor import catalog, chat, inventory, live, media, rooms, run_of_show, stock
+from shopfloor import catalog, chat, inventory, live, live_counters, media, rooms, run_of_show, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -149,6 +149,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         crowded = await crowds(tx, desk)
         basket = await unpaid.of_show(tx, desk, show)
         corrections = await rooms.notices(tx, shop_id=shop_id, show_id=show_id)
+        sales = await _sales(tx, desk, show)
     camera = (
         services_of(desk.request).part(media.MediaServer).status(show.channel_id) if show.channel_id else None
     )
@@ -185,6 +186,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         camera=camera,
         crowds=crowded,
         basket=basket,
+        sales=sales,
         warnings=warnings(desk, camera) if camera is not None else [],
         checks=checks,
         ready=not any(check.kind == "bad" for check in checks),
@@ -194,6 +196,13 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         camera_off=https.why_off(desk.request, https.Feature.CAMERA),
         camera_words={key: desk.say(text) for key, text in CAMERA_WORDS.items()},
     )
+
+
+async def _sales(tx: Tx, desk: Desk, show: live.Show) -> live_counters.Totals | None:
+    """What the show has sold so far, for who may see money."""
+    if show.started_at is None or Permission.REPORT_VIEW not in desk.actor.permissions:
+        return None
+    return await live_counters.totals(tx, shop_id=show.shop_id, show_id=show.id)
 
 
 @router.get("/prompter")

@@ -130,8 +130,8 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
-        "Shows: recordings, run of show, offers, chat and its moderation",
-        ("live", "media", "chat", "recordings"),
+        "Shows: recordings, run of show, offers, chat and its moderation, and what each sold",
+        ("live", "live_counters", "media", "chat", "recordings"),
         "Record duties ask for at least three years after the last completed transaction of a show.",
         Ends.NEVER,
     ),

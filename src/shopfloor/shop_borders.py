@@ -91,6 +91,7 @@ _OWNER: Final = {
     "live.presence_lease": "show_id",
     "live.slot": "show_id",
     "live.waiting": "show_id",
+    "live_counters.counted_line": "show_id",
     "media.gap": "channel_id",
     "media.moment": "channel_id",
     "media.segment": "run_id",

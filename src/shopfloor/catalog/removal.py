@@ -34,6 +34,7 @@ REASONS: Final[Mapping[str, str]] = {
     "live.offer_line": "show",
     "live.offer_price": "show",
     "live.waiting": "show",
+    "live_counters.counted_line": "sold",
     "orders.bundle": "sold",
     "orders.line": "sold",
     "orders.sold": "sold",

@@ -43,8 +43,9 @@ from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now
-from shopfloor.notifications import State, rendering, sending_queries, smtp
-from shopfloor.notifications.composing import compose
+from shopfloor.letters import compose, rendering
+from shopfloor.notices import State, queue
+from shopfloor.notifications import smtp
 from shopfloor.notifications.models import MailServer, Security
 from shopfloor.notifications.sending import Sender
 
@@ -199,7 +200,7 @@ async def product(db: Database, server: MailServer, messages: int) -> float:
 
 async def one_letter(db: Database, server: MailServer) -> rendering.Envelope:
     async with db.transaction() as tx:
-        [claimed, *_] = await sending_queries.claim(tx, shop_ids=[SHOP], claim=new_id(), seconds=60, limit=1)
+        [claimed, *_] = await queue.claim(tx, shop_ids=[SHOP], claim=new_id(), seconds=60, limit=1)
         letter = (await compose(tx, [claimed], origin=ORIGIN))[claimed.id].letter
     return rendering.envelope(
         letter, id=claimed.id, at=now(), sender=server.sender, recipient=claimed.recipient
@@ -224,7 +225,7 @@ async def naive(db: Database, server: MailServer, messages: int) -> float:
     for _ in range(messages):
         claim = new_id()
         async with db.transaction() as tx:
-            [each] = await sending_queries.claim(tx, shop_ids=[SHOP], claim=claim, seconds=60, limit=1)
+            [each] = await queue.claim(tx, shop_ids=[SHOP], claim=claim, seconds=60, limit=1)
             letter = (await compose(tx, [each], origin=ORIGIN))[each.id].letter
         line = smtp.Line(server)
         message = rendering.envelope(
@@ -233,9 +234,7 @@ async def naive(db: Database, server: MailServer, messages: int) -> float:
         assert isinstance(line.send(message), smtp.Accepted)
         line.close()
         async with db.transaction() as tx:
-            await sending_queries.end(
-                tx, claim=claim, endings=[sending_queries.Ending(each.id, State.SENT, letter.subject)]
-            )
+            await queue.end(tx, claim=claim, endings=[queue.Ending(each.id, State.SENT, letter.subject)])
     return messages / (time.perf_counter() - start)
 
 

@@ -1,7 +1,8 @@
 """How wide the front doors are: the names of a module that other modules use, through submodules too.
 
 A door through which everything fits is a wall missing: at most 45 names.  And a door shows nothing that nobody
-comes for: what a module exports, another module or a test uses.
+comes for: what a module exports, another module or a test uses.  A class that only holds functions would let any
+number of them through as one name: no door shows such a class.
 """
 
 import ast
@@ -11,7 +12,8 @@ from functools import cache
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, MemberDescriptorType, ModuleType
+from typing import Any
 
 import pytest
 
@@ -137,6 +139,49 @@ def test_a_front_door_shows_nothing_that_nobody_comes_for(module: str) -> None:
     assert EXPORTED[module] - names - AHEAD.get(module, set()) == set()
     ways = {name.rpartition(".")[0] for name in names}
     assert set(SHOWN[module].values()) - ways - AHEAD.get(module, set()) == set()
+
+
+def is_namespace(shown: object) -> bool:
+    """A class of nobody's instances: it inherits nothing, has no fields, and no function of it takes an instance."""
+    if not isinstance(shown, type) or shown.__bases__ != (object,) or shown.__annotations__:
+        return False
+    names = {
+        name: value
+        for name, value in vars(shown).items()
+        if not (name.startswith("__") and name.endswith("__")) or name in {"__init__", "__new__"}
+    }
+    functions = [value for value in names.values() if callable(value) or isinstance(value, staticmethod)]
+    of_instances = [
+        value
+        for value in names.values()
+        if isinstance(value, FunctionType | property | classmethod | MemberDescriptorType)
+    ]
+    return bool(functions) and not of_instances
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_class_of_a_front_door_is_a_heap_of_functions(module: str) -> None:
+    shown = {name: getattr(DOORS[module], name) for name in getattr(DOORS[module], "__all__", ())}
+    assert [name for name, value in shown.items() if is_namespace(value)] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("class A:\n  KINDS = (1, 2)\n  @staticmethod\n  def save(tx): ...", True),
+        ("def save(tx): ...\nclass A:\n  Form = dict\n  save = staticmethod(save)", True),
+        ("class A:\n  Form = dict", True),
+        ("class A:\n  def save(self): ...", False),
+        ("class A:\n  held: int\n  @staticmethod\n  def save(tx): ...", False),
+        ("class A:\n  @classmethod\n  def of(cls, text): ...", False),
+        ("class A(Exception):\n  @staticmethod\n  def save(tx): ...", False),
+        ("class A:\n  LIMIT = 3", False),
+    ],
+)
+def test_a_heap_of_functions_is_known_for_one(body: str, expected: bool) -> None:
+    names: dict[str, Any] = {}
+    exec(body, names)
+    assert is_namespace(names["A"]) is expected
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ PAGED = (
     "paging.page",
     "paging.numbered",
     "warehouse.listing",
-    "notifications.page_of",
+    "notices.page_of",
     "reconciliation.desk",
 )
 
@@ -102,8 +102,8 @@ LIMITED = {
     "customers/queries.py: 1000": "Orders of one phone number.",
     "documents/queries.py: 100": "The first offenders of a check that failed.",
     "fapiao/queries.py: 1000": "Counted; the number ends in a plus.",
-    "notifications/queries.py: 200": "Messages about one order.",
-    "notifications/sending_queries.py: 1000": "Worked off piece by piece.",
+    "notices/queries.py: 200": "Messages about one order.",
+    "notices/queue.py: 1000": "Worked off piece by piece.",
     "push/queries.py: 1000": "Worked off piece by piece.",
     "stock/audit.py: 100": "The first offenders of a check that failed.",
     "stock/joining_queries.py: 200": WHOLE,

@@ -17,7 +17,7 @@ SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
     "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "catalog", "collector", "inventory", "collections", "stock", "media", "live", "run_of_show", "replays", "rooms", "promotions", "payment_accounts", "payments", "payment_authorisations", "payment_refunds", "reconciliation", "disputes", "purchases", "policies",
     "orders", "chat", "fapiao", "order_lists", "erasure", "returns", "related", "tills", "order_edits",
-    "live_counters", "metrics", "demand", "supply", "integrity", "statements", "notifications", "customers", "webhooks", "push", "settlement", "federation",
+    "live_counters", "metrics", "demand", "supply", "integrity", "statements", "notices", "letters", "sms", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {
     "accounts.access_key": "access_keys",
@@ -43,6 +43,16 @@ OWNERS = {
     "live.v_explained": "run_of_show",
     "live.v_offer_line": "run_of_show",
     "live.waiting": "rooms",
+    "notifications.notice": "notices",
+    "notifications.place_phone": "sms",
+    "notifications.server_trouble": "notices",
+    "notifications.sms_gateway": "sms",
+    "notifications.sms_used": "sms",
+    "notifications.sms_wanted": "sms",
+    "notifications.sms_wording": "sms",
+    "notifications.unsubscribed": "notices",
+    "notifications.v_reminded": "notices",
+    "notifications.wording": "letters",
     "orders.erasure": "erasure",
     "orders.policy": "policies",
     "orders.pay_to_change": "policies",

@@ -14,8 +14,9 @@ from shopfloor.kernel.values import new_id, now
 from shopfloor.mail_signing import dkim
 from shopfloor.mail_signing.dkim import Found, NoAnswer, Purpose
 from shopfloor.mail_signing.service import NoKey
+from shopfloor.notices import Kind, NewNotice, tell
 from shopfloor.notifications import sending, service
-from shopfloor.notifications.models import Kind, MailServer, NewNotice, Security
+from shopfloor.notifications.models import MailServer, Security
 
 SENDER = "shop@garden.test"
 
@@ -150,7 +151,7 @@ async def test_mail_is_signed_once_dns_has_the_key_and_only_from_its_own_domain(
             port=post.server.port,
             shop_id=market.shop_id,
         )
-        await service.tell(
+        await tell(
             tx, NewNotice(market.shop_id, new_id(), Kind.TEST, "mei@shop.test", "zh-CN", name="林梅"), box=BOX
         )
     sender.allowed = networks("127.0.0.1/32")
@@ -184,7 +185,7 @@ async def test_mail_through_the_server_of_the_installation_is_signed_by_the_inst
 
     async def sent(shop_id: int) -> bytes:
         async with market.db.transaction() as tx:
-            await service.tell(tx, NewNotice(shop_id, new_id(), Kind.TEST, "mei@shop.test", "en"), box=BOX)
+            await tell(tx, NewNotice(shop_id, new_id(), Kind.TEST, "mei@shop.test", "en"), box=BOX)
         await sender.run_once()
         return post.raw[-1]
 

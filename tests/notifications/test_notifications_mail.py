@@ -18,7 +18,7 @@ from tests.notifications.conftest import BOX, ORIGIN, Post
 from tests.orders.conftest import Market
 from tests.waiting import PATIENCE
 
-from shopfloor import fulfilment, notifications, order_edits, orders, payment_providers, returns
+from shopfloor import fulfilment, notices, notifications, order_edits, orders, payment_providers, returns
 from shopfloor.accounts import PERMISSIONS, Permission, Role
 from shopfloor.approvals import events as approval_events
 from shopfloor.disputes import events as dispute_events
@@ -26,9 +26,10 @@ from shopfloor.fulfilment import events as fulfilment_events
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import new_id
-from shopfloor.notifications import Kind, NewNotice, State, heard, sending_queries, smtp, telling
+from shopfloor.letters import Envelope
+from shopfloor.notices import Kind, NewNotice, State, queue
+from shopfloor.notifications import heard, smtp, telling
 from shopfloor.notifications.models import CannotGoAgain, MailServer, Security
-from shopfloor.notifications.rendering import Envelope
 from shopfloor.notifications.sending import Sender
 from shopfloor.orders import events as order_events
 from shopfloor.orders import packing, shipping
@@ -58,10 +59,10 @@ def both_bodies(mail: EmailMessage) -> Bodies:
     return Bodies(found["text/plain"], found["text/html"])
 
 
-async def log(market: Market) -> list[notifications.Notice]:
+async def log(market: Market) -> list[notices.Notice]:
     """Oldest first."""
     async with market.db.transaction() as tx:
-        page = await notifications.page_of(tx, shop_id=market.shop_id, limit=200)
+        page = await notices.page_of(tx, shop_id=market.shop_id, limit=200)
     return page.items[::-1]
 
 
@@ -69,7 +70,7 @@ async def tell(market: Market, *recipients: str, kind: Kind = Kind.TEST, **more:
     found: list[UUID] = []
     async with market.db.transaction() as tx:
         for recipient in recipients:
-            made = await notifications.tell(
+            made = await notices.tell(
                 tx, NewNotice(market.shop_id, new_id(), kind, recipient, "en", **more), box=BOX
             )
             assert made is not None
@@ -391,17 +392,17 @@ async def test_who_dies_leaves_at_most_one_duplicate_of_what_was_in_its_hands(
 ) -> None:
     """It dies after the server took the first ten, before that is written down."""
     await tell(market, *(f"shopper{n}@example.com" for n in range(25)))
-    written = sending_queries.end
+    written = queue.end
     dead = asyncio.CancelledError("kill -9")
 
     async def die(*_: Any, **__: Any) -> int:
         raise dead
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sending_queries, "end", die)
+        patch.setattr(queue, "end", die)
         with pytest.raises(asyncio.CancelledError):
             await sender.run_once()
-    assert sending_queries.end is written
+    assert queue.end is written
     assert len(post.taken) == 10
 
     await claims_run_out(database)
@@ -543,7 +544,7 @@ async def test_a_link_of_one_use_is_sealed_until_it_has_left_and_never_sent_agai
     market: Market, sender: Sender, post: Post, database: Database
 ) -> None:
     async with database.transaction() as tx:
-        made = await notifications.tell(
+        made = await notices.tell(
             tx,
             NewNotice(market.shop_id, new_id(), Kind.PASSWORD_FORGOTTEN, "mei@example.com", "en"),
             box=BOX,
@@ -577,7 +578,7 @@ async def test_send_again_goes_to_where_the_order_is_reached_now(
         await tx.run(
             "UPDATE orders.orders SET contact_email = 'right@example.com' WHERE id = %(id)s", id=placed.id
         )
-        [first] = await notifications.of_order(tx, shop_id=market.shop_id, order_id=placed.id)
+        [first] = await notices.of_order(tx, shop_id=market.shop_id, order_id=placed.id)
         await notifications.send_again(tx, shop_id=market.shop_id, notice_id=first.id, person_id=1)
 
     await sender.run_once()
@@ -602,7 +603,7 @@ async def test_a_reminder_of_what_was_paid_meanwhile_is_none(
             await telling.remind(tx)
         [reminder] = [
             each
-            for each in await notifications.of_order(tx, shop_id=market.shop_id, order_id=placed.id)
+            for each in await notices.of_order(tx, shop_id=market.shop_id, order_id=placed.id)
             if each.kind is Kind.PAY_REMINDER
         ]
     async with market.db.transaction() as tx:

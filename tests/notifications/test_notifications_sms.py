@@ -11,17 +11,19 @@ import pytest
 from tests.notifications.conftest import BOX, ORIGIN, Market
 from tests.notifications.gateway import SECRET, FakeGateway, gateway
 
-from shopfloor import accounts, fulfilment, notifications
+from shopfloor import accounts, fulfilment, notices, notifications, sms
 from shopfloor.accounts import Actor, Role
 from shopfloor.accounts.models import PERMISSIONS
 from shopfloor.kernel import phones
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import new_id
-from shopfloor.notifications import Kind, NewNotice, Notice, State, service, sms, sms_reports, sms_sending
-from shopfloor.notifications.models import Channel, UnknownPlaceholder
-from shopfloor.notifications.sms_models import MOST_TO_NUMBER, Size, long, short, size_of
-from shopfloor.notifications.sms_sending import MOST_TRIES, Texter
+from shopfloor.letters import UnknownPlaceholder
+from shopfloor.notices import Channel, Kind, NewNotice, Notice, State
+from shopfloor.notices import service as notice_log
 from shopfloor.orders import packing, shipping
+from shopfloor.sms import sending
+from shopfloor.sms.models import MOST_TO_NUMBER, NotAGateway, Size, long, short, size_of
+from shopfloor.sms.sending import MOST_TRIES, Texter
 
 LOCAL = (ip_network("127.0.0.0/8"),)
 PHONE = "+8613800001111"
@@ -73,15 +75,15 @@ async def tell(market: Market, *, phone: str = PHONE, times: int = 1) -> list[UU
     async with market.db.transaction() as tx:
         for _ in range(times):
             notice = NewNotice(market.shop_id, new_id(), Kind.TEST, phone, "en")
-            made = await notifications.tell(tx, notice)
+            made = await notices.tell(tx, notice)
             assert made is not None
             found.append(made)
     return found
 
 
-async def notices(market: Market) -> list[Notice]:
+async def log_of(market: Market) -> list[Notice]:
     async with market.db.transaction() as tx:
-        page = await notifications.page_of(tx, shop_id=market.shop_id)
+        page = await notices.page_of(tx, shop_id=market.shop_id)
     return [each for each in page.items if each.channel is Channel.SMS]
 
 
@@ -188,7 +190,7 @@ async def test_an_order_is_told_by_sms_where_its_buyer_asked_and_nowhere_else(
     assert await texter.run_once() == 0
 
     [told] = fake.taken
-    [kept] = await notices(market)
+    [kept] = await log_of(market)
     assert told.fields == {
         "to": OF_ORDER,
         "text": f"Garden: order #1001 is on its way. SF1 {ORIGIN}/t/{short(kept.id)}",
@@ -200,15 +202,17 @@ async def test_an_order_is_told_by_sms_where_its_buyer_asked_and_nowhere_else(
     assert await used(market) == 1
     async with market.db.transaction() as tx:
         by_channel = {
-            channel: [each.id for each in await service.notices(tx, shop_id=market.shop_id, channel=channel)]
+            channel: [
+                each.id for each in await notice_log.notices(tx, shop_id=market.shop_id, channel=channel)
+            ]
             for channel in ("sms", "mail")
         }
-        searched = await service.notices(tx, shop_id=market.shop_id, search="1001", channel="sms")
+        searched = await notice_log.notices(tx, shop_id=market.shop_id, search="1001", channel="sms")
     assert (by_channel["sms"], kept.id in by_channel["mail"]) == ([kept.id], False)
     assert [each.id for each in searched] == [kept.id]
     async with market.db.transaction() as tx:
-        assert await sms_reports.path_of(tx, code=short(new_id())) is None
-        found = await sms_reports.path_of(tx, code=short(kept.id))
+        assert await sms.path_of(tx, code=short(new_id())) is None
+        found = await sms.path_of(tx, code=short(kept.id))
         key = await tx.value("SELECT key FROM orders.v_told WHERE id = %(id)s", id=order_id)
     assert found == (market.shop_id, f"/orders/{order_id}?key={key}")
 
@@ -224,7 +228,7 @@ async def test_who_wants_no_more_gets_no_more_but_codes(
     await tell(market, phone=OF_ORDER)
     async with market.db.transaction() as tx:
         code = NewNotice(market.shop_id, new_id(), Kind.SIGN_IN_CODE, OF_ORDER, "en")
-        await notifications.tell(tx, code, box=BOX, secret="/s/garden/account/code/123456")
+        await notices.tell(tx, code, box=BOX, secret="/s/garden/account/code/123456")
 
     await texter.run_once()
 
@@ -233,7 +237,7 @@ async def test_who_wants_no_more_gets_no_more_but_codes(
         "123456 is your code for Garden. It works for 15 minutes. Tell it to nobody.",
         "Garden: this is a test message.",
     ]
-    assert all(each.kind is not Kind.SHIPPED for each in await notices(market))
+    assert all(each.kind is not Kind.SHIPPED for each in await log_of(market))
 
 
 async def test_what_a_text_holds_is_no_field_and_no_header(
@@ -270,7 +274,7 @@ async def test_a_gateway_that_says_later_is_asked_again_and_one_that_says_no_is_
     for _ in range(3):
         await texter.run_once()
         await due(market)
-    [first] = await notices(market)
+    [first] = await log_of(market)
     assert (first.state, first.attempts, first.code) == (State.SENT, 3, "")
     assert await used(market) == 1, "what was not taken costs nothing"
 
@@ -279,7 +283,7 @@ async def test_a_gateway_that_says_later_is_asked_again_and_one_that_says_no_is_
     for _ in range(MOST_TRIES + 2):
         await texter.run_once()
         await due(market)
-    lies = (await notices(market))[0]
+    lies = (await log_of(market))[0]
     assert (lies.state, lies.attempts, lies.code) == (State.REFUSED, MOST_TRIES, "sms_refused")
     assert lies.reply == '200 {"code": 7, "why": "<b>no credit</b>"}'
 
@@ -290,7 +294,7 @@ async def test_a_gateway_that_says_later_is_asked_again_and_one_that_says_no_is_
         await texter.run_once()
         await due(market)
     assert len(fake.got) == before + 1
-    assert (await notices(market))[0].state is State.REFUSED
+    assert (await log_of(market))[0].state is State.REFUSED
 
 
 async def test_a_gateway_that_does_not_let_us_in_costs_no_message_an_attempt(
@@ -304,7 +308,7 @@ async def test_a_gateway_that_does_not_let_us_in_costs_no_message_an_attempt(
     assert await first.run_once() == 0, "it is asked again later, not at once"
     await first.close()
     assert len(fake.got) <= 4
-    assert {(each.state, each.attempts) for each in await notices(market)} == {(State.QUEUED, 0)}
+    assert {(each.state, each.attempts) for each in await log_of(market)} == {(State.QUEUED, 0)}
     assert await used(market) == 0
     async with market.db.transaction() as tx:
         found = await sms.gateway(tx, shop_id=market.shop_id)
@@ -332,7 +336,7 @@ async def test_one_that_takes_it_and_says_nothing_gets_it_once_more_with_the_sam
         await texter.run_once()
         await due(market)
     assert [each.fields["id"] for each in fake.taken] == [str(made)] * 2
-    [kept] = await notices(market)
+    [kept] = await log_of(market)
     assert (kept.state, kept.code) == (State.UNKNOWN, "sms_no_answer")
 
 
@@ -344,7 +348,7 @@ async def test_a_slow_gateway_is_not_waited_for(
     fake.answer = lambda _: "slow"
     hasty = Texter(database, ORIGIN, BOX, allowed=LOCAL, seconds=0.2)
     assert await hasty.run_once() == 1
-    [kept] = await notices(market)
+    [kept] = await log_of(market)
     assert (kept.state, kept.code) == (State.QUEUED, "sms_no_answer")
     # Neither does it keep other shops waiting: it is asked later, and the shop is told why.
     await due(market)
@@ -364,11 +368,11 @@ async def test_a_gateway_that_takes_its_time_lets_other_shops_have_their_turn(
     await save(market, form(fake))
     await tell(market, times=3)
     await tell(market, phone=OF_ORDER, times=3)
-    monkeypatch.setattr(sms_sending, "ROUND_SECONDS", 0.0)
+    monkeypatch.setattr(sending, "ROUND_SECONDS", 0.0)
 
     assert await texter.run_once() == 6
-    assert len(fake.taken) == sms_sending.AT_ONCE
-    states = [each.state for each in await notices(market)]
+    assert len(fake.taken) == sending.AT_ONCE
+    states = [each.state for each in await log_of(market)]
     assert (states.count(State.SENT), states.count(State.QUEUED)) == (4, 2)
     await due(market)
     await texter.run_once()
@@ -382,7 +386,7 @@ async def test_what_strangers_ask_for_leaves_room_for_what_buyers_wait_for(
     async with market.db.transaction() as tx:
         for n in range(5):
             code = NewNotice(market.shop_id, new_id(), Kind.SIGN_IN_CODE, f"+861380000111{n}", "en")
-            await notifications.tell(tx, code, box=BOX, secret="/s/garden/account/code/123456")
+            await notices.tell(tx, code, box=BOX, secret="/s/garden/account/code/123456")
     await texter.run_once()
     assert (len(fake.taken), await used(market)) == (3, 3)
     async with market.db.transaction() as tx:
@@ -423,7 +427,7 @@ async def test_nothing_goes_to_numbers_that_cost_extra_or_are_no_mobile_phone(
         assert found is not None
         with pytest.raises(sms.NotAPhone):
             sms.number(found, written)
-    assert await notices(market) == []
+    assert await log_of(market) == []
 
 
 @pytest.mark.parametrize(
@@ -447,7 +451,7 @@ async def test_what_a_gateway_says_is_read_with_care(
     await tell(market)
     fake.answer = lambda _: answer
     await texter.run_once()
-    [kept] = await notices(market)
+    [kept] = await log_of(market)
     assert (kept.state, kept.code, len(fake.got), await used(market)) == (state, code, 1, 0)
 
 
@@ -459,12 +463,12 @@ async def test_a_day_has_a_limit_for_the_shop_and_for_a_number(
         await tell(market, phone=f"+861380000111{n}")
     await texter.run_once()
     assert len(fake.taken) == 3
-    assert sorted(each.code for each in await notices(market)) == ["", "", "", "day_limit", "day_limit"]
+    assert sorted(each.code for each in await log_of(market)) == ["", "", "", "day_limit", "day_limit"]
 
     await save(market, form(fake, most_a_day="1000"))
     await tell(market, phone="+8613900009999", times=MOST_TO_NUMBER + 3)
     await texter.run_once()
-    to_one = [each for each in await notices(market) if each.recipient == "+8613900009999"]
+    to_one = [each for each in await log_of(market) if each.recipient == "+8613900009999"]
     assert [each.state for each in to_one].count(State.SENT) == MOST_TO_NUMBER
     assert [each.code for each in to_one].count("number_limit") == 3
     assert await used(market) == 3 + MOST_TO_NUMBER
@@ -493,7 +497,7 @@ async def test_a_report_that_comes_twice_and_late_says_what_it_said(
     async def report(said: Any) -> int | None:
         body = said if isinstance(said, str) else json.dumps(said)
         async with market.db.transaction() as tx:
-            return await sms_reports.note_reports(tx, key=found.report_key, body=body)
+            return await sms.note_reports(tx, key=found.report_key, body=body)
 
     arrived = {"msg": by_ours[str(made[0])], "state": "DELIVRD"}
     assert await report(arrived) == 1
@@ -511,8 +515,8 @@ async def test_a_report_that_comes_twice_and_late_says_what_it_said(
     ):
         assert await report(odd) == 0
     async with market.db.transaction() as tx:
-        assert await sms_reports.note_reports(tx, key="x" * 43, body=json.dumps(arrived)) is None
-    states = {each.id: each.delivery for each in await notices(market)}
+        assert await sms.note_reports(tx, key="x" * 43, body=json.dumps(arrived)) is None
+    states = {each.id: each.delivery for each in await log_of(market)}
     assert [states[each] for each in made] == ["delivered", "delivered", ""]
 
 
@@ -525,7 +529,7 @@ async def test_without_a_gateway_or_its_address_messages_are_kept(
     await shipped(market)
     await hear()
     await texter.run_once()
-    kept = await notices(market)
+    kept = await log_of(market)
     assert [(each.state, each.code, each.segments) for each in kept] == [
         (State.KEPT, "sms_kept", 1),
         (State.KEPT, "no_gateway", 0),
@@ -562,7 +566,7 @@ async def test_without_a_gateway_or_its_address_messages_are_kept(
 async def test_what_is_no_gateway_is_refused_and_nothing_is_kept(
     market: Market, fake: FakeGateway, changes: dict[str, str], field: str
 ) -> None:
-    with pytest.raises(sms.NotAGateway) as refusal:
+    with pytest.raises(NotAGateway) as refusal:
         await save(market, form(fake, **changes))
     assert refusal.value.facts == {"field": field}
     async with market.db.transaction() as tx:

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 from tests.explained import read_whole, scans
 
-from shopfloor import disputes, notifications, reconciliation, webhooks
+from shopfloor import disputes, notices, reconciliation, webhooks
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
-from shopfloor.notifications import State
+from shopfloor.notices import State
 
 # Of the shops 7 and 8, half and half, almost all of it over.
 FILL = """
@@ -57,10 +57,10 @@ async def test_the_pages_of_a_merchant_read_no_more_than_they_show(database: Dat
             await tx.connection.execute(statement.encode())
         endpoint = await tx.value("SELECT min(id) FROM webhooks.endpoint WHERE shop_id = 7")
     asked: dict[str, Callable[[Tx], Awaitable[object]]] = {
-        "messages": lambda tx: notifications.page_of(tx, shop_id=7),
-        "messages that failed": lambda tx: notifications.page_of(tx, shop_id=7, state=State.FAILED),
-        "messages to somebody": lambda tx: notifications.page_of(tx, shop_id=7, search="a1b2c3"),
-        "messages about an order": lambda tx: notifications.of_order(tx, shop_id=7, order_id=uuid4()),
+        "messages": lambda tx: notices.page_of(tx, shop_id=7),
+        "messages that failed": lambda tx: notices.page_of(tx, shop_id=7, state=State.FAILED),
+        "messages to somebody": lambda tx: notices.page_of(tx, shop_id=7, search="a1b2c3"),
+        "messages about an order": lambda tx: notices.of_order(tx, shop_id=7, order_id=uuid4()),
         "payments": lambda tx: reconciliation.desk(tx, shop_id=7, limit=50),
         "trouble with payments": lambda tx: reconciliation.trouble(tx, shop_id=7),
         "disputes": lambda tx: disputes.page_of(tx, shop_id=7),

@@ -11,14 +11,16 @@ from shopfloor import (
     auth,
     catalog,
     chat,
+    letters,
     live,
-    notifications,
+    notices,
     policies,
     promotions,
     rooms,
     run_of_show,
 )
 from shopfloor.policies import bank_details
+from shopfloor.sms import words as words_by_sms
 from shopfloor.web.console.form_values import (
     day_of,
     moment_of,
@@ -92,16 +94,16 @@ async def test_what_buyers_read_about_paying_takes_a_money_permission_and_is_tol
     assert "Only members who manage money may tell buyers where to send it." in refused[1].text
     assert harmless.status_code == 303
     async with stage.db.transaction() as tx:
-        own = await notifications.wording(tx, shop_id=stage.shop.id)
+        own = await letters.wording(tx, shop_id=stage.shop.id)
         assert {key: each.intro for key, each in own.items()} == {("shipped", "en"): "It left today."}
-        assert await notifications.Sms.words(tx, shop_id=stage.shop.id) == {}
+        assert await words_by_sms(tx, shop_id=stage.shop.id) == {}
         assert (await policies.shop_terms(tx, shop_id=stage.shop.id)).pick_up_at == "Old Pier 3"
     assert await told(stage) == []
 
     async with stage.db.transaction() as tx:
         found = await auth.actor(tx, finance, "harbour")
-        await notifications.save_wording(
-            tx, actor=found, wording=notifications.Wording(notifications.Kind.PAY_REMINDER, "en", "Pay", trap)
+        await letters.save_wording(
+            tx, actor=found, wording=letters.Wording(notices.Kind.PAY_REMINDER, "en", "Pay", trap)
         )
     assert await told(stage) == [("mail pay_reminder en", f"Pay\n{trap}", "Fay")]
     async with stage.db.transaction() as tx:

@@ -12,7 +12,7 @@ from tests.services import give
 from tests.web.conftest import Stage
 from tests.web.test_web_checkout import FORM
 
-from shopfloor import accounts, auth, customers, erasure, notifications, orders, shoppers, wiring
+from shopfloor import accounts, auth, customers, erasure, notices, orders, shoppers, wiring
 from shopfloor.collector import Collector
 from shopfloor.customers import signing_in
 from shopfloor.kernel import secrets
@@ -21,7 +21,8 @@ from shopfloor.kernel.outbox import Delivered
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import Money, new_id
-from shopfloor.notifications import Kind, composing
+from shopfloor.letters import composing
+from shopfloor.notices import Kind
 
 MAIL = "mei@example.com"
 SIGN_IN = "/s/harbour/account/sign-in"
@@ -89,7 +90,7 @@ async def code_in_mail(stage: Stage, box: secrets.Box, email: str = MAIL) -> str
             )
         ).fetchone()
         assert row is not None
-        notice = await notifications.notice(tx, shop_id=1, notice_id=row[0])
+        notice = await notices.notice(tx, shop_id=1, notice_id=row[0])
         told = await composing.compose(
             tx, [notice], origin="http://shop.test", sealed={row[0]: row[1]}, box=box
         )
@@ -462,8 +463,8 @@ async def test_a_yes_and_a_no_are_kept_with_time_source_and_words(stage: Stage, 
     # Who unsubscribes by the link in a message has said no, too; who says yes again gets mail again.
     await stage.client.post(at, data={"news": "yes"})
     async with stage.db.transaction() as tx:
-        made = await notifications.tell(
-            tx, notifications.NewNotice(1, new_id(), Kind.SHOW_STARTS, MAIL, "en", facts={"show_id": 1})
+        made = await notices.tell(
+            tx, notices.NewNotice(1, new_id(), Kind.SHOW_STARTS, MAIL, "en", facts={"show_id": 1})
         )
     await stage.client.post(f"/s/harbour/unsubscribe/{made}")
     assert "You have unsubscribed since." in (await stage.client.get("/s/harbour/account")).text

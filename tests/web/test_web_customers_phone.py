@@ -8,10 +8,12 @@ from tests.web.conftest import Stage
 from tests.web.test_web_customers import MAIL, Browser, box, browser, placed
 from tests.web.test_web_customers import sign_in as sign_in_by_mail
 
-from shopfloor import customers, notifications
+from shopfloor import customers, notices, sms
 from shopfloor.customers import signing_in
 from shopfloor.kernel import phones, secrets
-from shopfloor.notifications import Kind, composing, sms
+from shopfloor.letters import composing
+from shopfloor.notices import Kind
+from shopfloor.sms.service import take
 
 __all__ = ["box"]
 
@@ -45,9 +47,14 @@ async def code_by_sms(stage: Stage, box: secrets.Box, phone: str = PHONE) -> str
             )
         ).fetchone()
         assert row is not None
-        notice = await notifications.notice(tx, shop_id=1, notice_id=row[0])
+        notice = await notices.notice(tx, shop_id=1, notice_id=row[0])
         told = await composing.compose(
-            tx, [notice], origin="http://shop.test", sealed={row[0]: row[1]}, box=box
+            tx,
+            [notice],
+            origin="http://shop.test",
+            sealed={row[0]: row[1]},
+            box=box,
+            in_short=await sms.in_short(tx, shop_ids=[1], origin="http://shop.test"),
         )
     return told[row[0]].text.partition(" ")[0]
 
@@ -76,7 +83,7 @@ async def orders_of(stage: Stage, who: customers.Customer) -> set[UUID]:
 
 async def told(stage: Stage, kind: Kind) -> list[tuple[str, str]]:
     async with stage.db.transaction() as tx:
-        page = await notifications.page_of(tx, shop_id=1, kind=kind)
+        page = await notices.page_of(tx, shop_id=1, kind=kind)
     return [(str(each.channel), each.recipient) for each in page.items]
 
 
@@ -186,7 +193,7 @@ async def test_answers_are_the_same_whoever_has_the_number_and_codes_are_limited
     async with stage.db.transaction() as tx:
         gateway = await sms.gateway(tx, shop_id=shop.id)
         assert gateway is not None
-        assert await sms.take(tx, gateway=gateway, kind=Kind.SIGN_IN_CODE, phone=PHONE, segments=1) == ""
+        assert await take(tx, gateway=gateway, kind=Kind.SIGN_IN_CODE, phone=PHONE, segments=1) == ""
         with pytest.raises(customers.TooManyCodes):
             await signing_in.ask_code(
                 tx, shop=shop, contact="13700007777", network=3, locale="en", box=texting

@@ -8,11 +8,12 @@ from tests.web.conftest import Stage
 from tests.web.test_web_checkout import FORM
 from tests.web.test_web_console_terms import member
 
-from shopfloor import accounts, auth, notifications
+from shopfloor import accounts, auth, letters, notices, notifications, sms
 from shopfloor.kernel import secrets
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import new_id
-from shopfloor.notifications import Kind, NewNotice, State, service, telling
+from shopfloor.notices import Kind, NewNotice, State
+from shopfloor.notifications import service, telling
 
 
 async def sign_in(stage: Stage) -> None:
@@ -23,16 +24,16 @@ async def sign_in(stage: Stage) -> None:
 
 async def tell(stage: Stage, recipient: str, kind: Kind = Kind.TEST, **facts: object) -> UUID:
     async with stage.db.transaction() as tx:
-        made = await notifications.tell(
+        made = await notices.tell(
             tx, NewNotice(stage.shop.id, new_id(), kind, recipient, "en", facts=dict(facts))
         )
     assert made is not None
     return made
 
 
-async def notices(stage: Stage) -> list[notifications.Notice]:
+async def log_of(stage: Stage) -> list[notices.Notice]:
     async with stage.db.transaction() as tx:
-        return (await notifications.page_of(tx, shop_id=stage.shop.id)).items
+        return (await notices.page_of(tx, shop_id=stage.shop.id)).items
 
 
 async def test_the_log_is_searched_and_a_message_shown_as_its_reader_sees_it(stage: Stage) -> None:
@@ -64,7 +65,7 @@ async def test_send_again_is_pressed_twice_and_sent_once(stage: Stage) -> None:
     made = await tell(stage, "mei@example.com")
     refused = await stage.client.post(f"/console/harbour/messages/{made}/again")
     assert refused.status_code == 303
-    assert len(await notices(stage)) == 1, "it has not left yet"
+    assert len(await log_of(stage)) == 1, "it has not left yet"
     async with stage.db.transaction() as tx:
         await tx.run("UPDATE notifications.notice SET state = 'refused', ended_at = now()")
     page = (await stage.client.get(f"/console/harbour/messages/{made}")).text
@@ -74,7 +75,7 @@ async def test_send_again_is_pressed_twice_and_sent_once(stage: Stage) -> None:
     for _ in range(2):
         await stage.client.post(f"/console/harbour/messages/{made}/again", data={"form_key": key[1]})
 
-    assert sorted(each.state for each in await notices(stage)) == [State.QUEUED, State.REFUSED]
+    assert sorted(each.state for each in await log_of(stage)) == [State.QUEUED, State.REFUSED]
     stage.client.cookies.set("session", await member(stage, accounts.Role.ANALYST, "Ana"))
     assert (await stage.client.post(f"/console/harbour/messages/{made}/again")).status_code == 403
     assert (await stage.client.get("/console/harbour/messages")).status_code == 403
@@ -152,7 +153,7 @@ async def test_a_shop_has_words_of_its_own(stage: Stage) -> None:
     assert "&lt;b&gt;CN¥336.00&lt;/b&gt; Mei Lin" in shown.text
     assert "<b>" not in shown.text
     async with stage.db.transaction() as tx:
-        assert await notifications.wording(tx, shop_id=stage.shop.id) == {}, "a preview keeps nothing"
+        assert await letters.wording(tx, shop_id=stage.shop.id) == {}, "a preview keeps nothing"
 
     assert (await stage.client.post(at, data=words)).status_code == 303
     kept = (await stage.client.get(at, params=which)).text
@@ -163,12 +164,12 @@ async def test_a_shop_has_words_of_its_own(stage: Stage) -> None:
     assert "{key}" in wrong.text
     assert 'id="e-subject"' in wrong.text
     async with stage.db.transaction() as tx:
-        found = await notifications.wording(tx, shop_id=stage.shop.id)
+        found = await letters.wording(tx, shop_id=stage.shop.id)
     assert found[Kind.ORDER_PLACED, "en"].subject == "Ahoy! #{number}"
 
     await stage.client.post(f"{at}/reset", data=which)
     async with stage.db.transaction() as tx:
-        assert await notifications.wording(tx, shop_id=stage.shop.id) == {}
+        assert await letters.wording(tx, shop_id=stage.shop.id) == {}
     assert (
         await stage.client.get("/console/harbour/messages/wording/password_forgotten/en")
     ).status_code == 404
@@ -177,10 +178,8 @@ async def test_a_shop_has_words_of_its_own(stage: Stage) -> None:
 
 async def test_every_kind_is_shown_in_both_languages(stage: Stage) -> None:
     for kind in Kind:
-        for language in notifications.LANGUAGES:
-            shown = notifications.preview(
-                stage.shop, notifications.Wording(kind, language), origin="https://shop.test"
-            )
+        for language in letters.LANGUAGES:
+            shown = letters.preview(stage.shop, letters.Wording(kind, language), origin="https://shop.test")
             for text in (shown.subject, shown.html, shown.text):
                 assert not re.search(r"\{[a-z_]+\}", text.split("</style>")[-1]), (kind, language, text)
             assert "None" not in shown.text
@@ -199,11 +198,11 @@ async def test_a_mail_program_unsubscribes_without_cookies_and_a_scanner_does_no
     stage.client.cookies.clear()
 
     assert (await stage.client.get(address)).status_code == 200
-    assert [each.state for each in await notices(stage)] == [State.QUEUED]
+    assert [each.state for each in await log_of(stage)] == [State.QUEUED]
 
     answer = await stage.client.post(address, data={"List-Unsubscribe": "One-Click"})
     assert answer.status_code == 200
-    assert [(each.state, each.code) for each in await notices(stage)] == [(State.DROPPED, "unsubscribed")]
+    assert [(each.state, each.code) for each in await log_of(stage)] == [(State.DROPPED, "unsubscribed")]
     assert (await stage.client.post(f"/s/harbour/unsubscribe/{new_id()}")).status_code == 404
 
 
@@ -219,7 +218,7 @@ async def test_who_asks_is_reminded_once(stage: Stage) -> None:
         assert await telling.remind(tx) == 1
         assert await telling.remind(tx) == 0
 
-    [told] = await notices(stage)
+    [told] = await log_of(stage)
     assert (told.kind, told.recipient, told.facts["title"]) == (Kind.SHOW_STARTS, "mei@example.com", "Autumn")
 
 
@@ -239,7 +238,7 @@ async def test_a_forgotten_password_tells_nobody_who_is_here(stage: Stage, tmp_p
     async with stage.db.transaction() as tx:
         assert await notifications.answer_resets(tx, box=lambda: box) == 0, "not again within five minutes"
 
-    [told] = await notices(stage)
+    [told] = await log_of(stage)
     assert (told.kind, told.recipient) == (Kind.PASSWORD_FORGOTTEN, "owner@example.com")
     async with stage.db.transaction() as tx:
         sealed = await tx.value("SELECT sealed FROM notifications.notice")
@@ -300,9 +299,9 @@ async def test_an_sms_gateway_is_set_up_and_its_texts_are_previewed_with_their_p
     assert missing.status_code == 404
 
     assert (await stage.client.post(f"{at}/test", data={"phone": "12345"})).status_code == 303
-    assert await notices(stage) == []
+    assert await log_of(stage) == []
     assert (await stage.client.post(f"{at}/test", data={"phone": "13800001111"})).status_code == 303
-    [made] = await notices(stage)
+    [made] = await log_of(stage)
     assert (made.channel, made.recipient) == ("sms", "+8613800001111")
     assert (
         "this is a test message" in (await stage.client.get(f"/console/harbour/messages/{made.id}/view")).text
@@ -332,7 +331,7 @@ async def test_a_buyer_asks_for_texts_at_checkout_and_stops_them_on_the_order(
 
     async def wanted() -> bool:
         async with stage.db.transaction() as tx:
-            return await notifications.Sms.is_wanted(tx, shop_id=stage.shop.id, order_id=order_id)
+            return await sms.is_wanted(tx, shop_id=stage.shop.id, order_id=order_id)
 
     assert await wanted()
     assert "Stop text messages of this shop" in (await stage.client.get(order)).text

@@ -16,12 +16,12 @@ from tests.notifications.conftest import BOX
 from tests.orders.conftest import Market
 
 import shopfloor
-from shopfloor import notifications, webhooks, wiring
+from shopfloor import notices, webhooks, wiring
 from shopfloor.collector import Collector
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import NotFound
-from shopfloor.notifications import Kind
+from shopfloor.notices import Kind
 from shopfloor.webhooks.delivering import Deliverer
 from shopfloor.webhooks.queries import Delivery
 
@@ -245,7 +245,7 @@ async def test_days_of_failure_turn_it_off_and_the_owners_are_told_once(
 
     async with market.db.transaction() as tx:
         [off] = await webhooks.endpoints(tx, shop_id=market.shop_id)
-        page = await notifications.page_of(tx, shop_id=market.shop_id)
+        page = await notices.page_of(tx, shop_id=market.shop_id)
     assert off.disabled_why == "failing"
     [told] = [each for each in page.items if each.kind is Kind.WEBHOOK_STOPPED]
     assert (told.recipient, told.facts["days"]) == ("owner@example.com", 5)

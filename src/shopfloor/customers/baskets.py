@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from shopfloor import accounts, live, notifications, stock
+from shopfloor import accounts, live, notices, stock
 from shopfloor.customers import basket_queries
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
@@ -77,12 +77,12 @@ async def remind(tx: Tx, *, shop_id: int, show_id: int) -> int:
         ):
             continue
         parts = [part for each in kept[contact.buyer] for part in each.parts]
-        await notifications.tell(
+        await notices.tell(
             tx,
-            notifications.NewNotice(
+            notices.NewNotice(
                 shop_id,
                 uuid5(contact.buyer, f"basket_due {show_id}"),
-                notifications.Kind.BASKET_DUE,
+                notices.Kind.BASKET_DUE,
                 contact.email,
                 contact.locale,
                 name=contact.name,

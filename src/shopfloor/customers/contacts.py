@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from shopfloor import notifications
+from shopfloor import notices
 from shopfloor.accounts import Shop
 from shopfloor.customers import account_queries, order_queries, queries, signing_in_queries
 from shopfloor.customers.models import (
@@ -131,12 +131,12 @@ async def _notice(tx: Tx, shop: Shop, customer: Customer, contact: str) -> None:
     """To where the account was reached until now."""
     if not contact:
         return
-    await notifications.tell(
+    await notices.tell(
         tx,
-        notifications.NewNotice(
+        notices.NewNotice(
             shop.id,
             new_id(),
-            notifications.Kind.CONTACT_CHANGED,
+            notices.Kind.CONTACT_CHANGED,
             contact,
             customer.locale or shop.locale,
             name=customer.name,

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from shopfloor import accounts, erasure, notifications, stock
+from shopfloor import accounts, erasure, notifications, sms, stock
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.customers import account_queries, order_queries, queries, signing_in_queries
 from shopfloor.customers.models import (
@@ -61,7 +61,7 @@ async def note_order(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
 
 async def _proven_owner(tx: Tx, *, shop_id: int, email: str, phone: str) -> UUID | None:
     """Who has proved the number of an order, where nobody has proved its address."""
-    gateway = await notifications.Sms.gateway(tx, shop_id=shop_id) if phone else None
+    gateway = await sms.gateway(tx, shop_id=shop_id) if phone else None
     if gateway is None:
         return None
     by_mail = await queries.with_email(tx, shop_id=shop_id, email=email)
@@ -210,7 +210,7 @@ async def forget(tx: Tx, *, customer: Customer, actor: Actor | None = None) -> E
         await notifications.Reader(shop_id, customer.email).forget(tx)
         await signing_in_queries.forget_codes_to(tx, shop_id=shop_id, email=customer.email)
     if customer.proven_phone:
-        await notifications.Sms.forget_number(tx, shop_id=shop_id, phone=customer.proven_phone)
+        await sms.forget_number(tx, shop_id=shop_id, phone=customer.proven_phone)
         await signing_in_queries.forget_codes_to(tx, shop_id=shop_id, email=customer.proven_phone)
     for browser in browsers:
         # Nothing says any longer that they are one customer's.

@@ -10,7 +10,7 @@ import secrets
 from typing import Final
 from uuid import UUID, uuid4
 
-from shopfloor import notifications, stock
+from shopfloor import notices, notifications, sms, stock
 from shopfloor.accounts import Shop
 from shopfloor.customers import basket_queries, contacts, queries, signing_in_queries
 from shopfloor.customers.models import (
@@ -71,7 +71,7 @@ async def ask_code(
     if sent.to_today >= TO_ADDRESS[1] or sent.from_today >= FROM_NETWORK[1] or sent.by_shop >= BY_SHOP:
         raise TooManyCodes(again_in=86_400)
     by_phone = way_of(found) is Way.PHONE
-    if by_phone and not await notifications.Sms.has_room(tx, shop_id=shop.id):
+    if by_phone and not await sms.has_room(tx, shop_id=shop.id):
         raise TooManyCodes(again_in=86_400)
     code_id, device = uuid4(), secrets.token_urlsafe(32)
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
@@ -87,10 +87,10 @@ async def ask_code(
     )
     if changes is not None:
         await signing_in_queries.insert_change(tx, code_id=code_id, shop_id=shop.id, customer_id=changes.id)
-    kinds = notifications.Kind
-    await notifications.tell(
+    kinds = notices.Kind
+    await notices.tell(
         tx,
-        notifications.NewNotice(
+        notices.NewNotice(
             shop.id,
             new_id(),
             kinds.SIGN_IN_CODE if changes is None else kinds.CONTACT_CODE,
@@ -106,10 +106,10 @@ async def ask_code(
 
 async def reachable(tx: Tx, *, shop_id: int, contact: str) -> str:
     """The address or number as it is compared.  Raises NotAnEmail; for a number NoSms, NotAPhone."""
-    kind = notifications.Kind.SIGN_IN_CODE
-    gateway = await notifications.Sms.sends(tx, shop_id=shop_id, kind=kind)
+    kind = notices.Kind.SIGN_IN_CODE
+    gateway = await sms.sends(tx, shop_id=shop_id, kind=kind)
     if way_of(contact) is Way.PHONE and gateway is not None:
-        return notifications.Sms.number(gateway, contact)
+        return sms.number(gateway, contact)
     address = normal_email(contact)
     if not notifications.Reader(shop_id, address).can_be_reached:
         raise NotAnEmail(field="email")

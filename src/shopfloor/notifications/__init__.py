@@ -1,93 +1,50 @@
-"""Who is told what: messages to buyers, members and suppliers.
+"""Who is told what: facts become messages to buyers, members and suppliers; mail leaves by the shop's server.
 
-Promise: a fact is told once to each person, however often it is delivered and whoever dies meanwhile (a message of which
-nobody knows whether it left is sent once more, under the same Message-ID); what became of each is in the log; nothing
-goes out for people who cannot exist.
+Promise: nothing goes out for people who cannot exist, and nobody is told what they did not ask for or need.
 """
 
-from shopfloor.notifications.models import (
-    Kind,
-    MailServer,
-    NewNotice,
-    NotAnAddress,
-    Notice,
-    Security,
-    ShowIsOver,
-    State,
-    UnknownNotice,
-    Wording,
-)
+from shopfloor.notifications.models import MailServer, Security, ShowIsOver
 from shopfloor.notifications.readers import Reader
 from shopfloor.notifications.service import (
     answer_resets,
     ask_reset,
-    checked_wording,
-    counts,
     forget_buyers,
     forget_finished,
     invite,
     mail_server,
-    notice,
-    of_order,
     own_server,
-    page_of,
-    preview,
     remind,
     remove_mail_server,
     save_mail_server,
-    save_wording,
     send_again,
     send_test,
     shown,
     something_to_send,
-    tell,
     tell_of_place,
     trouble,
     unsubscribe,
-    wording,
 )
-from shopfloor.notifications.sms import Sms
-from shopfloor.notifications.texts import LANGUAGES, TEXTS
 
 __all__ = [
-    "LANGUAGES",
-    "TEXTS",
-    "Kind",
     "MailServer",
-    "NewNotice",
-    "NotAnAddress",
-    "Notice",
     "Reader",
     "Security",
     "ShowIsOver",
-    "Sms",
-    "State",
-    "UnknownNotice",
-    "Wording",
     "answer_resets",
     "ask_reset",
-    "checked_wording",
-    "counts",
     "forget_buyers",
     "forget_finished",
     "invite",
     "mail_server",
-    "notice",
-    "of_order",
     "own_server",
-    "page_of",
-    "preview",
     "remind",
     "remove_mail_server",
     "save_mail_server",
-    "save_wording",
     "send_again",
     "send_test",
     "shown",
     "something_to_send",
-    "tell",
     "tell_of_place",
     "trouble",
     "unsubscribe",
-    "wording",
 ]

@@ -1,7 +1,5 @@
 """/v1/{shop}/messages: what was told to whom and what became of it, telling it again, and the words of each kind."""
 
-from functools import partial
-from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,28 +7,17 @@ import msgspec
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from shopfloor import orders
+from shopfloor import letters, notices, orders
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.auth.api import allowed
-from shopfloor.kernel import paging
 from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.text import UnusableText
+from shopfloor.letters import LANGUAGES, LONGEST_INTRO, LONGEST_SUBJECT, TEXTS, UnknownPlaceholder, Wording
+from shopfloor.notices import Channel, Kind, Notice, State, UnknownNotice
 from shopfloor.notifications import service
-from shopfloor.notifications.models import (
-    LONGEST_INTRO,
-    LONGEST_SUBJECT,
-    CannotGoAgain,
-    Channel,
-    Kind,
-    Notice,
-    State,
-    UnknownNotice,
-    UnknownPlaceholder,
-    Wording,
-)
-from shopfloor.notifications.texts import LANGUAGES, TEXTS
+from shopfloor.notifications.models import CannotGoAgain
 
 router = Router(prefix="/v1/{shop}/messages", tags=["messages"])
 
@@ -123,20 +110,16 @@ async def messages(
 ) -> list[Message]:
     """Newest first.  `search`: an order's number, or a recipient.  The header `Link` leads to the next page."""
     async with db.transaction() as tx:
-        found = await paging.page(
-            partial(
-                service.notices,
-                tx,
-                shop_id=actor.shop_id,
-                search=search,
-                state=state,
-                kind=kind,
-                channel=channel,
-            ),
+        found = await notices.page_of(
+            tx,
+            shop_id=actor.shop_id,
+            search=search,
+            state=state,
+            kind=kind,
+            channel=channel,
             after=after,
             before=before,
             limit=limit,
-            key=attrgetter("id"),
         )
     return [Message.model_validate(_told(each)) for each in with_links(request, response, found)]
 
@@ -146,7 +129,7 @@ async def of_order(order_id: UUID, actor: Viewer, db: Db) -> OfOrder:
     """Everything that was told about one order, oldest first."""
     async with db.transaction() as tx:
         await orders.order(tx, shop_id=actor.shop_id, order_id=order_id)
-        found = await service.of_order(tx, shop_id=actor.shop_id, order_id=order_id)
+        found = await notices.of_order(tx, shop_id=actor.shop_id, order_id=order_id)
     return OfOrder(messages=[Message.model_validate(_told(each)) for each in found])
 
 
@@ -154,7 +137,7 @@ async def of_order(order_id: UUID, actor: Viewer, db: Db) -> OfOrder:
 async def words(actor: Viewer, db: Db) -> AllWords:
     """Of each kind that a shop may word, in each language."""
     async with db.transaction() as tx:
-        own = await service.wording(tx, shop_id=actor.shop_id)
+        own = await letters.wording(tx, shop_id=actor.shop_id)
     return AllWords(
         words=[
             _words(kind, tag, own.get((kind, tag))) for kind in Kind if kind.own_words for tag in LANGUAGES
@@ -180,8 +163,8 @@ def _words(kind: Kind, tag: str, own: Wording | None) -> Words:
 async def set_words(kind: Kind, locale: str, body: WordsIn, actor: Manager, db: Db) -> Words:
     wanted = Wording(kind, locale, body.subject, body.intro)
     async with db.transaction() as tx:
-        await service.save_wording(tx, actor=actor, wording=wanted)
-        own = await service.wording(tx, shop_id=actor.shop_id)
+        await letters.save_wording(tx, actor=actor, wording=wanted)
+        own = await letters.wording(tx, shop_id=actor.shop_id)
     return _words(kind, locale, own.get((kind, locale)))
 
 
@@ -209,4 +192,4 @@ async def send_again(notice_id: UUID, actor: Manager, db: Db, body: AgainIn | No
             person_id=actor.person_id,
             key=None if body is None else body.key,
         )
-        return Message.model_validate(_told(await service.notice(tx, shop_id=actor.shop_id, notice_id=made)))
+        return Message.model_validate(_told(await notices.notice(tx, shop_id=actor.shop_id, notice_id=made)))

@@ -1,14 +1,10 @@
-"""Who asked to be written to, who does not want to, and who belongs to a shop."""
+"""Who asked to be reminded, and who belongs to a shop."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.notifications.models import (
-    Kind,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,85 +93,6 @@ async def delete_place_contacts(tx: Tx, *, waiting: Sequence[UUID]) -> None:
     )
 
 
-async def unsubscribe(tx: Tx, *, shop_id: int, address: bytes) -> None:
-    await tx.run(
-        """
-        INSERT INTO notifications.unsubscribed (shop_id, address) VALUES (%(shop_id)s, %(address)s)
-        ON CONFLICT (shop_id, address) DO NOTHING
-        """,
-        shop_id=shop_id,
-        address=address,
-    )
-
-
-async def subscribe_again(tx: Tx, *, shop_id: int, address: bytes) -> None:
-    await tx.run(
-        "DELETE FROM notifications.unsubscribed WHERE shop_id = %(shop_id)s AND address = %(address)s",
-        shop_id=shop_id,
-        address=address,
-    )
-
-
-async def is_unsubscribed(tx: Tx, *, shop_id: int, address: bytes) -> bool:
-    return await tx.value(
-        """
-        SELECT EXISTS (SELECT FROM notifications.unsubscribed WHERE shop_id = %(shop_id)s AND address = %(address)s)
-        """,
-        shop_id=shop_id,
-        address=address,
-    )
-
-
-async def drop_queued_to(tx: Tx, *, shop_id: int, recipient: str, kinds: Sequence[str]) -> int:
-    return await tx.run(
-        """
-        UPDATE notifications.notice SET state = 'dropped', code = 'unsubscribed', ended_at = now(), sealed = NULL
-         WHERE shop_id = %(shop_id)s AND lower(recipient) = lower(%(recipient)s) AND state = 'queued' AND kind = ANY(%(kinds)s)
-        """,
-        shop_id=shop_id,
-        recipient=recipient,
-        kinds=list(kinds),
-    )
-
-
-async def forget_people(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> int:
-    """Addresses of people who are to be forgotten, but on orders that still need their contact."""
-    return await tx.run(
-        """
-        UPDATE notifications.notice n
-           SET recipient = '', name = '', reply = '', sealed = NULL,
-               state = CASE WHEN state IN ('queued', 'sending') THEN 'dropped' ELSE state END,
-               code = CASE WHEN state IN ('queued', 'sending') THEN 'erased' ELSE code END,
-               ended_at = coalesce(ended_at, now()), claim = NULL, claimed_until = NULL, handed_at = NULL,
-               fact_id = n.id
-         WHERE shop_id = %(shop_id)s AND buyer = ANY(%(buyers)s) AND recipient <> ''
-           AND NOT EXISTS (SELECT FROM orders.v_told o WHERE o.id = n.order_id
-                              AND CASE n.channel WHEN 'sms' THEN o.contact_phone ELSE o.contact_email END <> '')
-        """,
-        shop_id=shop_id,
-        buyers=list(buyers),
-    )
-
-
-async def forget_address(tx: Tx, *, shop_id: int, email: str) -> int:
-    """An address that is to be forgotten, but on orders that still need their contact."""
-    return await tx.run(
-        """
-        UPDATE notifications.notice n
-           SET recipient = '', name = '', reply = '', sealed = NULL,
-               state = CASE WHEN state IN ('queued', 'sending') THEN 'dropped' ELSE state END,
-               code = CASE WHEN state IN ('queued', 'sending') THEN 'erased' ELSE code END,
-               ended_at = coalesce(ended_at, now()), claim = NULL, claimed_until = NULL, handed_at = NULL,
-               fact_id = n.id
-         WHERE shop_id = %(shop_id)s AND lower(recipient) = lower(%(email)s)
-           AND NOT EXISTS (SELECT FROM orders.v_told o WHERE o.id = n.order_id
-                              AND CASE n.channel WHEN 'sms' THEN o.contact_phone ELSE o.contact_email END <> '')
-        """,
-        shop_id=shop_id,
-        email=email,
-    )
-
-
 async def forget_waiting_address(tx: Tx, *, shop_id: int, email: str) -> int:
     return await tx.run(
         "DELETE FROM notifications.place_contact WHERE shop_id = %(shop_id)s AND lower(email) = lower(%(email)s)",
@@ -197,20 +114,6 @@ async def forget_place_contacts(tx: Tx, *, shop_id: int, buyers: Sequence[UUID])
         "DELETE FROM notifications.place_contact WHERE shop_id = %(shop_id)s AND buyer = ANY(%(buyers)s)",
         shop_id=shop_id,
         buyers=list(buyers),
-    )
-
-
-async def forget_finished(tx: Tx, *, limit: int) -> int:
-    """Addresses on notices whose order has lost its contact."""
-    return await tx.run(
-        """
-        UPDATE notifications.notice n SET recipient = '', name = '', reply = '', fact_id = n.id
-         WHERE id IN (SELECT n.id FROM notifications.notice n JOIN orders.v_told o ON o.id = n.order_id
-                       WHERE n.recipient <> '' AND n.kind <> 'purchase_order'
-                         AND CASE n.channel WHEN 'sms' THEN o.contact_phone ELSE o.contact_email END = ''
-                         AND n.state NOT IN ('queued', 'sending') LIMIT %(limit)s)
-        """,
-        limit=limit,
     )
 
 
@@ -263,20 +166,6 @@ async def membership_of(tx: Tx, *, address: str) -> Membership | None:
          ORDER BY shop_id LIMIT 1
         """,
         address=address,
-    )
-
-
-async def told_lately(tx: Tx, *, shop_id: int, recipient: str, kind: Kind, since: datetime) -> bool:
-    return await tx.value(
-        """
-        SELECT EXISTS (SELECT FROM notifications.notice
-                        WHERE shop_id = %(shop_id)s AND lower(recipient) = lower(%(recipient)s) AND kind = %(kind)s
-                          AND created_at >= %(since)s)
-        """,
-        shop_id=shop_id,
-        recipient=recipient,
-        kind=kind,
-        since=since,
     )
 
 

@@ -6,17 +6,8 @@ from uuid import UUID
 from shopfloor import live
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
+from shopfloor.notices import is_address, readers
 from shopfloor.notifications import reader_queries
-from shopfloor.notifications.models import is_address
-from shopfloor.notifications.service import hashed
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    kind: str
-    subject: str
-    state: str
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +39,9 @@ class Reader:
         """Whether mail could be sent to it at all."""
         return is_address(self.email)
 
-    async def told(self, tx: Tx) -> list[Told]:
+    async def told(self, tx: Tx) -> list[readers.Told]:
         """Newest first."""
-        return await tx.every(
-            Told,
-            """
-            SELECT kind, subject, state, created_at FROM notifications.notice
-             WHERE shop_id = %(shop_id)s AND lower(recipient) = lower(%(email)s) ORDER BY created_at DESC, id DESC
-            """,
-            shop_id=self.shop_id,
-            email=self.email,
-        )
+        return await readers.told(tx, shop_id=self.shop_id, address=self.email)
 
     async def reminders(self, tx: Tx) -> list[Reminder]:
         if not self.email:
@@ -91,20 +74,16 @@ class Reader:
         )
 
     async def has_unsubscribed(self, tx: Tx) -> bool:
-        return await reader_queries.is_unsubscribed(
-            tx, shop_id=self.shop_id, address=hashed(self.shop_id, self.email)
-        )
+        return await readers.is_unsubscribed(tx, shop_id=self.shop_id, address=self.email)
 
     async def subscribe_again(self, tx: Tx) -> None:
         """Whoever has this address has said so."""
-        await reader_queries.subscribe_again(
-            tx, shop_id=self.shop_id, address=hashed(self.shop_id, self.email)
-        )
+        await readers.subscribe_again(tx, shop_id=self.shop_id, address=self.email)
 
     async def forget(self, tx: Tx) -> None:
         """The address goes from messages, but those about orders that still need their contact, and from what it waits
         for.  That it has unsubscribed stays, as a hash.
         """
-        await reader_queries.forget_address(tx, shop_id=self.shop_id, email=self.email)
+        await readers.forget_address(tx, shop_id=self.shop_id, email=self.email)
         await reader_queries.forget_waiting_address(tx, shop_id=self.shop_id, email=self.email)
         await reader_queries.forget_reminders(tx, shop_id=self.shop_id, email=self.email)

@@ -17,19 +17,18 @@ from uuid import UUID
 
 import psycopg
 
-from shopfloor import fapiao, mail_signing
+from shopfloor import fapiao, letters, mail_signing
 from shopfloor.kernel import logs
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now
-from shopfloor.notifications import composing, sending_queries, service, settings_queries
-from shopfloor.notifications.letters import Letter
-from shopfloor.notifications.models import MOST_UNCERTAIN, Channel, Kind, MailServer, State, wait_after
-from shopfloor.notifications.rendering import Attachment, Envelope, envelope
-from shopfloor.notifications.sending_queries import Claimed, Ending
-from shopfloor.notifications.sms_sending import Texter
+from shopfloor.letters import Attachment, Composed, Envelope, Letter, envelope
+from shopfloor.notices import MOST_UNCERTAIN, Channel, Kind, State, queue, troubles, wait_after
+from shopfloor.notices.queue import Claimed, Ending
+from shopfloor.notifications import service
+from shopfloor.notifications.models import MailServer
 from shopfloor.notifications.smtp import (
     Accepted,
     Later,
@@ -40,6 +39,7 @@ from shopfloor.notifications.smtp import (
     ServerTrouble,
     Uncertain,
 )
+from shopfloor.sms.sending import Texter
 
 BATCH: Final = 100
 # What may be in doubt after a death.
@@ -72,8 +72,8 @@ class Sender:
     async def run_once(self) -> int:
         """Everything that is due now, of every server that takes it.  Returns how many notices were dealt with."""
         async with self.db.transaction() as tx:
-            await sending_queries.take_back(tx)
-            shop_ids = await sending_queries.shops_due(tx, channel=Channel.MAIL)
+            await queue.take_back(tx)
+            shop_ids = await queue.shops_due(tx, channel=Channel.MAIL)
             servers = await service.servers_of(tx, shop_ids=shop_ids, box=self.box, own=self.own)
         by_server: dict[MailServer | None, list[int]] = {}
         for shop_id, server in servers.items():
@@ -116,13 +116,13 @@ class Sender:
     ) -> "_Batch | None":
         claim = new_id()
         async with self.db.transaction() as tx:
-            notices = await sending_queries.claim(
+            notices = await queue.claim(
                 tx, shop_ids=shop_ids, claim=claim, seconds=self.claim_seconds, limit=self.batch
             )
         if not notices:
             return None
         async with self.db.transaction() as tx:
-            letters = await composing.compose(
+            composed = await letters.compose(
                 tx,
                 notices,
                 origin=self.origin,
@@ -130,7 +130,7 @@ class Sender:
                 box=self.box,
                 may_answer=server is not None,
             )
-        return _Batch(self, server, line, claim, notices, letters)
+        return _Batch(self, server, line, claim, notices, composed)
 
     def by_sms(self) -> Texter:
         """Who sends what goes by SMS, in its own time."""
@@ -144,7 +144,7 @@ class Sender:
         self._quiet_until[server.target] = monotonic() + pause
         _log.warning("notifications.server_trouble", host=server.host, reason=reason[:300])
         async with self.db.transaction() as tx:
-            await settings_queries.note_trouble(tx, target=server.target, reason=reason, seconds=pause)
+            await troubles.note(tx, target=server.target, reason=reason, seconds=pause)
 
     async def keys(self, server: MailServer, shop_ids: Collection[int]) -> dict[int, mail_signing.Key]:
         """By shop, what signs its mail through this server; through the installation's own, the installation."""
@@ -169,7 +169,7 @@ class Sender:
         """Whichever process had trouble with it."""
         self._troubles.pop(server.target, None)
         async with self.db.transaction() as tx:
-            await settings_queries.forget_trouble(tx, target=server.target)
+            await troubles.forget(tx, target=server.target)
 
 
 @dataclass(slots=True)
@@ -181,7 +181,7 @@ class _Batch:
     line: Line | None
     claim: UUID
     notices: Sequence[Claimed]
-    letters: Mapping[UUID, composing.Composed]
+    letters: Mapping[UUID, Composed]
     _endings: list[Ending] = field(default_factory=list[Ending])
 
     async def send(self) -> bool:
@@ -226,7 +226,7 @@ class _Batch:
         self._endings += [_back(each, "server", "") for each in self.notices]
         await self._write()
 
-    def _ended_already(self, each: Claimed, composed: composing.Composed) -> Ending | None:
+    def _ended_already(self, each: Claimed, composed: Composed) -> Ending | None:
         """Those that do not go to a server at all."""
         subject = composed.letter.subject
         if composed.code == "not_needed":
@@ -308,7 +308,7 @@ class _Batch:
         async with self.sender.db.transaction() as tx:
             await self._write_in(tx)
             return frozenset(
-                await sending_queries.hand(tx, ids=ids, claim=self.claim, seconds=self.sender.claim_seconds)
+                await queue.hand(tx, ids=ids, claim=self.claim, seconds=self.sender.claim_seconds)
             )
 
     async def _write(self) -> None:
@@ -318,7 +318,7 @@ class _Batch:
     async def _write_in(self, tx: Tx) -> None:
         endings = self._endings
         if endings:
-            await sending_queries.end(tx, claim=self.claim, endings=endings)
+            await queue.end(tx, claim=self.claim, endings=endings)
             self._endings = []
 
 

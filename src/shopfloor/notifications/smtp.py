@@ -16,8 +16,8 @@ from typing import Any, Final
 from shopfloor.kernel import outbound
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.records import dataclass
+from shopfloor.letters import Envelope
 from shopfloor.notifications.models import MAIL_PORTS, MailServer, Security
-from shopfloor.notifications.rendering import Envelope
 
 # Seconds that a server may take for one answer.
 PATIENCE: Final = 30.0

@@ -9,15 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from shopfloor import catalog, fapiao, live, purchases, supply
+from shopfloor import catalog, fapiao, letters, live, purchases, sms, supply
 from shopfloor.accounts import Role
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import now
-from shopfloor.notifications import heard, reader_queries, sms, sms_queries, told_queries
-from shopfloor.notifications.models import Kind, NewNotice
-from shopfloor.notifications.service import tell
-from shopfloor.notifications.texts import language_for
+from shopfloor.letters import Told, language_for
+from shopfloor.notices import Kind, NewNotice, tell
+from shopfloor.notifications import heard, reader_queries, told_queries
 
 # Before their time is over, and before a show starts.
 REMIND_HOURS: Final = 24
@@ -36,7 +35,7 @@ async def about_order(
     expires_at: datetime | None = None,
 ) -> None:
     """To whoever placed the order, in the language it was placed in; nobody without an address."""
-    found = await told_queries.told(tx, ids=[order_id])
+    found = await letters.told(tx, ids=[order_id])
     order = next((each for each in found if each.shop_id == shop_id), None)
     if order is None:
         return
@@ -48,7 +47,7 @@ async def about_order(
 async def _to_buyer(
     tx: Tx,
     kind: Kind,
-    order: told_queries.Told,
+    order: Told,
     *,
     fact_id: UUID,
     facts: Mapping[str, Any],
@@ -115,7 +114,7 @@ async def delayed(tx: Tx, fact: heard.Delayed, fact_id: UUID) -> None:
 
 async def shipped(tx: Tx, fact: heard.Shipped, fact_id: UUID) -> None:
     """What is handed over at the counter needs no message."""
-    found = await told_queries.told(tx, ids=[fact.order_id])
+    found = await letters.told(tx, ids=[fact.order_id])
     if not found or found[0].shop_id != fact.shop_id or found[0].delivery != "ship":
         return
     facts = {**_tracking(fact), "complete": fact.complete, **_inside(fact.lines)}
@@ -124,7 +123,7 @@ async def shipped(tx: Tx, fact: heard.Shipped, fact_id: UUID) -> None:
 
 async def tracked(tx: Tx, fact: heard.Tracked, fact_id: UUID) -> None:
     """A parcel under way has another number now, or its first: what was told of it leads nowhere."""
-    found = await told_queries.told(tx, ids=[fact.order_id])
+    found = await letters.told(tx, ids=[fact.order_id])
     if not found or found[0].shop_id != fact.shop_id or found[0].delivery != "ship":
         return
     if fact.tracking and found[0].status != "delivered":
@@ -145,7 +144,7 @@ def _inside(lines: Sequence[heard.Line]) -> dict[str, Any]:
 
 
 async def delivered(tx: Tx, fact: heard.Delivered, fact_id: UUID) -> None:
-    found = await told_queries.told(tx, ids=[fact.order_id])
+    found = await letters.told(tx, ids=[fact.order_id])
     if found and found[0].shop_id == fact.shop_id and found[0].delivery == "ship":
         await _to_buyer(tx, Kind.DELIVERED, found[0], fact_id=fact_id, facts={})
 
@@ -246,7 +245,7 @@ async def return_received(tx: Tx, fact: heard.ReturnReceived, fact_id: UUID) -> 
 
 
 async def cancelled(tx: Tx, fact: heard.Cancelled, fact_id: UUID) -> None:
-    found = await told_queries.told(tx, ids=[fact.order_id])
+    found = await letters.told(tx, ids=[fact.order_id])
     if found and found[0].shop_id == fact.shop_id:
         facts = {"why": fact.why, "by": fact.by, "refunds": found[0].charged_minor > 0}
         await _to_buyer(tx, Kind.CANCELLED, found[0], fact_id=fact_id, facts=facts)
@@ -258,7 +257,7 @@ async def reinstated(tx: Tx, fact: heard.Reinstated, fact_id: UUID) -> None:
 
 async def fapiao_recorded(tx: Tx, fact: fapiao.FapiaoRecorded, fact_id: UUID) -> None:
     """With its files, to where its buyer wants them, else to whoever placed the order."""
-    found = await told_queries.told(tx, ids=[fact.order_id])
+    found = await letters.told(tx, ids=[fact.order_id])
     order = next((each for each in found if each.shop_id == fact.shop_id), None)
     if order is None:
         return
@@ -293,7 +292,7 @@ async def place_offered(tx: Tx, fact: purchases.WaitlistOffered, fact_id: UUID) 
         contact = await reader_queries.place_contact(tx, waiting=place.waiting_id)
         email, locale = ("", "") if contact is None else (contact.email, contact.locale)
         if contact is None:
-            order = await told_queries.newest_told_of_buyer(tx, shop_id=fact.shop_id, buyer=place.buyer)
+            order = await letters.newest_told_of_buyer(tx, shop_id=fact.shop_id, buyer=place.buyer)
             if order is not None:
                 email, locale = order.contact_email, language_for(order.locale)
         facts = {
@@ -319,7 +318,7 @@ async def place_offered(tx: Tx, fact: purchases.WaitlistOffered, fact_id: UUID) 
 async def place_ended(tx: Tx, fact: purchases.WaitlistEnded, fact_id: UUID) -> None:
     waiting = [place.waiting_id for place in fact.places]
     await reader_queries.delete_place_contacts(tx, waiting=waiting)
-    await sms_queries.delete_places(tx, waiting=waiting)
+    await sms.delete_places(tx, waiting=waiting)
 
 
 async def _goods(tx: Tx, shop_id: int, variant_id: int) -> dict[str, Any]:
@@ -373,7 +372,7 @@ async def to_merchant(
     but: int | None = None,
 ) -> None:
     """To every member who may see the shop's money, or has one of `roles`, in the shop's language; not to `but`."""
-    told = await told_queries.told(tx, ids=[order_id]) if order_id is not None else []
+    told = await letters.told(tx, ids=[order_id]) if order_id is not None else []
     number = next((each.number for each in told if each.shop_id == shop_id), None)
     for member in await reader_queries.members(tx, shop_id=shop_id, roles=roles or SEE_MONEY):
         if member.person_id == but:
@@ -548,7 +547,7 @@ async def remind(tx: Tx) -> int:
     return told + await remind_of_shows(tx)
 
 
-async def _remind(tx: Tx, order: told_queries.Told, amount_minor: int, due_at: datetime) -> int:
+async def _remind(tx: Tx, order: Told, amount_minor: int, due_at: datetime) -> int:
     facts = {"amount_minor": amount_minor, "due_at": _moment(due_at)}
     await _to_buyer(
         tx,

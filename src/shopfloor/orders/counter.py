@@ -102,10 +102,6 @@ class Sale(Protocol):
 
 
 async def _sell(tx: Tx, sale: Sale, *, actor: str) -> tuple[Order, Left | None]:
-    """The order of a sale, numbered, paid, handed over and out of the books, and what that broke.
-
-    `sale.id` is the order's.  Its units leave once, whatever happens to its order.
-    """
     goods = sum(line.amount_minor for line in sale.lines)
     left = await stock.Intake.handed_over(
         tx,
@@ -293,12 +289,6 @@ async def _take_back(
     note: str,
     actor: str,
 ) -> TakenBack:
-    """Units of any order came back over a counter and their money was given back there, whichever way it had come.
-
-    The lock on the order keeps two stores from taking one unit back: the second finds it returned.  Goods of either go on
-    the shelf of this location, where they are resellable.  The same `refund_id` again must not be asked for.
-    Raises OrderNotFound.
-    """
     found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)
     number_of(found)
     by_position = {line.position: line for line in lines}
@@ -366,8 +356,37 @@ async def _take_back(
     return TakenBack(await settle(tx, order_id=order_id), taken, sum(parts), units_beyond, beyond, tax)
 
 
+@dataclass(frozen=True, slots=True)
 class Counter:
-    """The counter of a store: what is said to have happened there is booked as it was."""
+    """The counter of a store: what is said to have happened there is booked as it was.  `actor`: who books."""
 
-    sell = staticmethod(_sell)
-    take_back = staticmethod(_take_back)
+    shop_id: int
+    location_id: int
+    actor: str
+
+    async def sell(self, tx: Tx, sale: Sale) -> tuple[Order, Left | None]:
+        """The order of a sale, numbered, paid, handed over and out of the books, and what that broke.
+
+        `sale.id` is the order's.  Its units leave once, whatever happens to its order.
+        """
+        return await _sell(tx, sale, actor=self.actor)
+
+    async def take_back(
+        self, tx: Tx, *, order_id: UUID, refund_id: UUID, back: Sequence[Back], note: str
+    ) -> TakenBack:
+        """Units of any order came back over this counter and their money was given back there, whichever way it had come.
+
+        The lock on the order keeps two stores from taking one unit back: the second finds it returned.  Goods of either
+        go on the shelf of this location, where they are resellable.  The same `refund_id` again must not be asked for.
+        Raises OrderNotFound.
+        """
+        return await _take_back(
+            tx,
+            shop_id=self.shop_id,
+            order_id=order_id,
+            refund_id=refund_id,
+            back=back,
+            location_id=self.location_id,
+            note=note,
+            actor=self.actor,
+        )

@@ -68,6 +68,10 @@ class _At:
         return f"till:{self.device.series}"
 
     @property
+    def counter(self) -> orders.Counter:
+        return orders.Counter(self.device.shop_id, self.register.location_id, self.actor)
+
+    @property
     def is_late(self) -> bool:
         return self.shift is not None and not self.shift.is_open
 
@@ -122,7 +126,7 @@ async def _sale(here: _At) -> Done:
         # What it kept is in the pool of the device, from which the sale takes first.
         await escrow_queries.drop_basket(tx, device_id=device.id, basket_id=sale.hold)
     order, signature = _Order.of(here, sale, sale_id, open_variant), _signed(here, sale)
-    _, left = await orders.Counter.sell(tx, order, actor=here.actor)
+    _, left = await here.counter.sell(tx, order)
     if left is not None and left.broken:
         here.problems["shortfall"] = {"variants": _named(left.broken)}
     beyond = (
@@ -354,15 +358,8 @@ async def _return(here: _At) -> Done:
     if order_id is None:
         here.problems["return_unknown"] = {"receipt": back.receipt, "given": back.total_minor}
     else:
-        taken = await orders.Counter.take_back(
-            tx,
-            shop_id=device.shop_id,
-            order_id=order_id,
-            refund_id=back_id,
-            back=back.lines,
-            location_id=here.register.location_id,
-            note=back.reason or "till",
-            actor=here.actor,
+        taken = await here.counter.take_back(
+            tx, order_id=order_id, refund_id=back_id, back=back.lines, note=back.reason or "till"
         )
         units, tax = taken.units, taken.tax_minor
         if taken.units_beyond:

@@ -15,7 +15,6 @@ from shopfloor import (
     catalog,
     customers,
     fapiao,
-    notifications,
     orders,
     payment_providers,
     payments,
@@ -33,6 +32,8 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, now
 from shopfloor.shoppers.api import Shopper
+from shopfloor.sms import offers as offers_of
+from shopfloor.sms import want
 from shopfloor.web import cart as carts
 from shopfloor.web import fapiao as fapiaos
 from shopfloor.web import paying
@@ -123,7 +124,7 @@ async def checkout(
         texts = await _texts(tx, request, found, begun)
         online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
         asks_fapiao = await fapiao.is_offered(tx, shop_id=found.id)
-        offers_sms = await notifications.Sms.offers(tx, shop_id=found.id)
+        offers_sms = await offers_of(tx, shop_id=found.id)
     values = {"method": online[0].name if online else "transfer"}
     if known is not None:
         country = {} if begun.quote.asks_country else {"country": str(known.address.get("country") or "")}
@@ -240,7 +241,7 @@ async def send_checkout(
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
             online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
-            offers_sms = await notifications.Sms.offers(tx, shop_id=found.id)
+            offers_sms = await offers_of(tx, shop_id=found.id)
         trouble = Trouble()
         if refused is not None:
             trouble = Trouble(fields={"code": message_of(refused, language)})
@@ -307,7 +308,7 @@ async def send_checkout(
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
             online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
-            offers_sms = await notifications.Sms.offers(tx, shop_id=found.id)
+            offers_sms = await offers_of(tx, shop_id=found.id)
         _count_misses(guard, begun, shopper, network)
         if begun.order_id is not None and refusal.code == _BASKET_CHANGED:
             return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
@@ -319,7 +320,7 @@ async def send_checkout(
     if sms and phone.strip():
         async with db.transaction() as tx:
             said = language.words.gettext(WANTED)
-            await notifications.Sms.want(tx, shop_id=found.id, order_id=order.id, phone=phone, wording=said)
+            await want(tx, shop_id=found.id, order_id=order.id, phone=phone, wording=said)
     if wanted is not None:
         # The order stands, whatever becomes of this.
         with suppress(Refusal):

@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import Form, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, customers, notifications, shoppers
+from shopfloor import accounts, customers, notices, shoppers, sms
 from shopfloor.accounts import Shop
 from shopfloor.kernel import paging, phones, secrets
 from shopfloor.kernel.database import Tx
@@ -224,8 +224,8 @@ def remember_code(response: Response, request: Request, shop: Shop, device: str)
 
 async def takes_phones(tx: Tx, shop: Shop) -> bool:
     """Whether one may sign in by a code sent to a phone."""
-    kind = notifications.Kind.SIGN_IN_CODE
-    return await notifications.Sms.sends(tx, shop_id=shop.id, kind=kind) is not None
+    kind = notices.Kind.SIGN_IN_CODE
+    return await sms.sends(tx, shop_id=shop.id, kind=kind) is not None
 
 
 def shown_contact(contact: str | None) -> str | None:

@@ -12,10 +12,10 @@ from shopfloor import (
     fapiao,
     fulfilment,
     invoicing,
-    notifications,
     orders,
     policies,
     returns,
+    sms,
 )
 from shopfloor.fulfilment import Delivery
 from shopfloor.kernel.errors import Conflict, Refusal
@@ -57,8 +57,8 @@ async def receipt(
         send_to = await returns.send_to(tx, shop_id=found.id)
         asked_fapiao = await fapiao.of_order(tx, shop_id=found.id, order_id=order_id)
         offers_fapiao = await fapiao.is_offered(tx, shop_id=found.id)
-        offers_sms = await notifications.Sms.offers(tx, shop_id=found.id)
-        by_sms = await notifications.Sms.is_wanted(tx, shop_id=found.id, order_id=order_id)
+        offers_sms = await sms.offers(tx, shop_id=found.id)
+        by_sms = await sms.is_wanted(tx, shop_id=found.id, order_id=order_id)
         shots = await shots_of_page(tx, found, view.page)
     order = view.order
     return render(

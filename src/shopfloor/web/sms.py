@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Form, Path, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, notifications, orders, purchases
+from shopfloor import accounts, orders, purchases, sms
 from shopfloor.kernel.errors import NotFound
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.route_access import public
@@ -38,7 +38,7 @@ class NoSuchLink(NotFound):
 async def follow(code: Code, db: Db) -> Response:
     """On to the page that a message is about.  Raises NoSuchLink."""
     async with db.transaction() as tx:
-        found = await notifications.Sms.path_of(tx, code=code)
+        found = await sms.path_of(tx, code=code)
         if found is None:
             raise NoSuchLink
         shop = await accounts.shop(tx, found[0])
@@ -56,7 +56,7 @@ async def report(request: Request, key: ReportKey, db: Db) -> Response:
     """What a gateway says became of messages, as JSON or a form; the address is its password.  Said twice is said once."""
     body = (await request.body())[:_MOST_REPORT].decode("utf-8", "replace")
     async with db.transaction() as tx:
-        changed = await notifications.Sms.note_reports(tx, key=key, body=body)
+        changed = await sms.note_reports(tx, key=key, body=body)
     if changed is None:
         raise NoSuchLink
     # Gateways repeat what is not answered with 200.
@@ -84,16 +84,14 @@ async def want_texts(
         phone = view.order.contact_phone
         if wanted:
             said = words.gettext(WANTED)
-            done = await notifications.Sms.want(
-                tx, shop_id=found.id, order_id=order_id, phone=phone, wording=said
-            )
+            done = await sms.want(tx, shop_id=found.id, order_id=order_id, phone=phone, wording=said)
         else:
-            await notifications.Sms.want_no_more(tx, shop_id=found.id, order_id=order_id, phone=phone)
+            await sms.want_no_more(tx, shop_id=found.id, order_id=order_id, phone=phone)
             done = True
     query = "" if key is None else f"?key={key}"
     response = RedirectResponse(f"/s/{found.slug}/orders/{order_id}{query}#texts", status_code=303)
     if not done:
-        flash(response, "bad", message_of(notifications.Sms.NotAPhone(), language_of(request, found.locale)))
+        flash(response, "bad", message_of(sms.NotAPhone(), language_of(request, found.locale)))
     elif wanted:
         flash(response, "good", words.gettext("We'll text you about this order."))
     else:
@@ -119,7 +117,7 @@ async def tell_of_place(
             places = await purchases.places(tx, buyer=shopper, shop_id=found.id)
             if waiting_id not in {place.id for place in places}:
                 raise purchases.WaitingNotFound
-            await notifications.Sms.tell_me_of_place(
+            await sms.tell_me_of_place(
                 tx,
                 shop_id=found.id,
                 waiting_id=waiting_id,
@@ -127,7 +125,7 @@ async def tell_of_place(
                 phone=phone,
                 locale=language_of(request, found.locale).tag,
             )
-    except (notifications.Sms.NotAPhone, notifications.Sms.NoSms, TooManyMessages) as refusal:
+    except (sms.NotAPhone, sms.NoSms, TooManyMessages) as refusal:
         flash(response, "bad", message_of(refusal, language_of(request)))
         return response
     flash(response, "good", speak(request).gettext("We'll text you when it's your turn."))

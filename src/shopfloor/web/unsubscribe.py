@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, notifications, purchases
+from shopfloor import accounts, notices, notifications, purchases
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import TooMany
 from shopfloor.kernel.http import Db, client_address
@@ -50,7 +50,7 @@ async def unsubscribe_page(request: Request, shop: str, notice_id: UUID, db: Db)
     """Changes nothing: programs that check mail open its links."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        await notifications.notice(tx, shop_id=found.id, notice_id=notice_id)
+        await notices.notice(tx, shop_id=found.id, notice_id=notice_id)
     return render(request, "shop/unsubscribe.html", shop=found, notice_id=notice_id, done=False)
 
 
@@ -79,7 +79,7 @@ async def remind(request: Request, shop: str, show_id: Id, db: Db, email: Email 
                 email=email,
                 locale=language_of(request, found.locale).tag,
             )
-    except (notifications.NotAnAddress, notifications.ShowIsOver, TooManyMessages) as refusal:
+    except (notices.NotAnAddress, notifications.ShowIsOver, TooManyMessages) as refusal:
         flash(response, "bad", message_of(refusal, language_of(request)))
         return response
     flash(response, "good", words.gettext("We'll remind you shortly before the show starts."))
@@ -108,7 +108,7 @@ async def tell_of_place(
                 email=email,
                 locale=language_of(request, found.locale).tag,
             )
-    except (notifications.NotAnAddress, TooManyMessages) as refusal:
+    except (notices.NotAnAddress, TooManyMessages) as refusal:
         flash(response, "bad", message_of(refusal, language_of(request)))
         return response
     flash(response, "good", words.gettext("We'll email you when it's your turn."))

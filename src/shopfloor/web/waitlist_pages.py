@@ -9,8 +9,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from shopfloor import (
     accounts,
     catalog,
-    notifications,
+    notices,
     purchases,
+    sms,
 )
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db
@@ -103,7 +104,7 @@ async def waitlist(
             for variant in variants.values()
         }
         days = {place.id: await kept_for(tx, place) for place in places}
-        by_sms = await notifications.Sms.sends(tx, shop_id=found.id, kind=notifications.Kind.PLACE_OFFERED)
+        by_sms = await sms.sends(tx, shop_id=found.id, kind=notices.Kind.PLACE_OFFERED)
     response = render(
         request,
         "shop/waitlist.html",

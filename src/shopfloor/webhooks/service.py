@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from shopfloor import notifications
+from shopfloor import notices
 from shopfloor.kernel import paging, text
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.database import Tx
@@ -189,12 +189,12 @@ async def stop(tx: Tx, *, shop_id: int, endpoint_id: int, url: str, why: str, da
         return
     fact_id = new_id()
     for owner in await queries.owners(tx, shop_id=shop_id):
-        await notifications.tell(
+        await notices.tell(
             tx,
-            notifications.NewNotice(
+            notices.NewNotice(
                 shop_id,
                 fact_id,
-                notifications.Kind.WEBHOOK_STOPPED,
+                notices.Kind.WEBHOOK_STOPPED,
                 owner.email,
                 "",
                 name=owner.name,

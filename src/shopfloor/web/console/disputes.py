@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Form
 from starlette.responses import HTMLResponse, Response
 
-from shopfloor import disputes, documents, fulfilment, notifications, order_lists, orders
+from shopfloor import disputes, documents, fulfilment, notices, order_lists, orders
 from shopfloor.accounts import Permission
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.routes import Router
@@ -105,7 +105,7 @@ async def _pack(tx: Tx, desk: Desk, dispute_id: UUID) -> dict[str, Any]:
         "view": view,
         "shots": {number: replace(each, file=f"{site}{each.file}") for number, each in shots.items()},
         "parcels": await fulfilment.of_order(tx, shop_id=desk.shop.id, order_id=order_id),
-        "sent": await notifications.of_order(tx, shop_id=desk.shop.id, order_id=order_id),
+        "sent": await notices.of_order(tx, shop_id=desk.shop.id, order_id=order_id),
     }
 
 

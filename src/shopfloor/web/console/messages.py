@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Form, Query
 from starlette.responses import HTMLResponse, Response
 
-from shopfloor import mail_signing, notifications
+from shopfloor import letters, mail_signing, notices, notifications
 from shopfloor.accounts import Permission
 from shopfloor.kernel import secrets
 from shopfloor.kernel.errors import NotFound, Refusal
@@ -15,7 +15,9 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import whole_number
-from shopfloor.notifications import Kind, MailServer, Security, State, Wording
+from shopfloor.letters import Wording
+from shopfloor.notices import Kind, State
+from shopfloor.notifications import MailServer, Security
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.forms import Tick
 from shopfloor.web.languages import N_, by_tag
@@ -90,7 +92,7 @@ def origin_of(desk: Desk) -> str:
 
 
 def labels(desk: Desk) -> Mapping[Kind, Any]:
-    return notifications.TEXTS[desk.language.tag if desk.language.tag in notifications.TEXTS else "en"]
+    return letters.TEXTS[desk.language.tag if desk.language.tag in letters.TEXTS else "en"]
 
 
 def _as_mail(html: str) -> Response:
@@ -112,7 +114,7 @@ async def log(
 ) -> Response:
     own = own_server(desk)
     async with desk.db.transaction() as tx:
-        page = await notifications.page_of(
+        page = await notices.page_of(
             tx,
             shop_id=desk.shop.id,
             search=search,
@@ -123,7 +125,7 @@ async def log(
             before=before,
             limit=PAGE,
         )
-        counts = await notifications.counts(tx, shop_id=desk.shop.id)
+        counts = await notices.counts(tx, shop_id=desk.shop.id)
         server = await notifications.mail_server(tx, shop_id=desk.shop.id)
         trouble = await notifications.trouble(tx, shop_id=desk.shop.id, own=own)
     return desk.page(
@@ -296,7 +298,7 @@ async def set_signing(desk: Owner, signs: Tick = False) -> Response:
 @router.get("/wording")
 async def wordings(desk: Viewer) -> Response:
     async with desk.db.transaction() as tx:
-        own = await notifications.wording(tx, shop_id=desk.shop.id)
+        own = await letters.wording(tx, shop_id=desk.shop.id)
     kinds = [kind for kind in Kind if kind.own_words]
     return desk.page(
         "messages_wording.html",
@@ -304,7 +306,7 @@ async def wordings(desk: Viewer) -> Response:
         kinds=kinds,
         own=own,
         texts=labels(desk),
-        tongues=[(tag, tongue_name(tag)) for tag in notifications.TEXTS],
+        tongues=[(tag, tongue_name(tag)) for tag in letters.TEXTS],
     )
 
 
@@ -320,11 +322,11 @@ async def _words_page(
     typed: Mapping[str, str] | None = None,
     refusal: Refusal | None = None,
 ) -> Response:
-    if not kind.own_words or tongue not in notifications.TEXTS:
+    if not kind.own_words or tongue not in letters.TEXTS:
         raise NotFound
     async with desk.db.transaction() as tx:
-        own = (await notifications.wording(tx, shop_id=desk.shop.id)).get((kind, tongue))
-    ours = notifications.TEXTS[tongue][kind]
+        own = (await letters.wording(tx, shop_id=desk.shop.id)).get((kind, tongue))
+    ours = letters.TEXTS[tongue][kind]
     values = {
         "subject": own.subject if own is not None and own.subject else ours.subject,
         "intro": own.intro if own is not None and own.intro else ours.intro,
@@ -361,10 +363,8 @@ async def save_words(
 ) -> Response:
     try:
         async with desk.work() as tx:
-            await notifications.save_wording(
-                tx, actor=desk.actor, wording=Wording(kind, tongue, subject, intro)
-            )
-    except notifications.UnknownNotice:
+            await letters.save_wording(tx, actor=desk.actor, wording=Wording(kind, tongue, subject, intro))
+    except notices.UnknownNotice:
         raise NotFound from None
     except Refusal as refusal:
         return await _words_page(desk, kind, tongue, {"subject": subject, "intro": intro}, refusal)
@@ -376,8 +376,8 @@ async def reset_words(desk: Manager, kind: WordedKind, tongue: Tongue) -> Respon
     """Back to the words that come with Shopfloor."""
     try:
         async with desk.work() as tx:
-            await notifications.save_wording(tx, actor=desk.actor, wording=Wording(kind, tongue))
-    except notifications.UnknownNotice:
+            await letters.save_wording(tx, actor=desk.actor, wording=Wording(kind, tongue))
+    except notices.UnknownNotice:
         raise NotFound from None
     except Refusal as refusal:
         return await _words_page(desk, kind, tongue, None, refusal)
@@ -390,12 +390,12 @@ async def preview(
 ) -> Response:
     """The message as its reader would see it; nothing is kept."""
     try:
-        wording = notifications.checked_wording(Wording(kind, tongue, subject, intro))
-    except notifications.UnknownNotice:
+        wording = letters.checked_wording(Wording(kind, tongue, subject, intro))
+    except notices.UnknownNotice:
         raise NotFound from None
     except Refusal as refusal:
         return await _words_page(desk, kind, tongue, {"subject": subject, "intro": intro}, refusal)
-    return _as_mail(notifications.preview(desk.shop, wording, origin=origin_of(desk)).html)
+    return _as_mail(letters.preview(desk.shop, wording, origin=origin_of(desk)).html)
 
 
 @router.get("/{notice_id}")
@@ -432,7 +432,7 @@ async def again(desk: Manager, notice_id: UUID) -> Response:
             made = await notifications.send_again(
                 tx, shop_id=desk.shop.id, notice_id=notice_id, person_id=desk.actor.person_id
             )
-    except notifications.UnknownNotice:
+    except notices.UnknownNotice:
         raise
     except Refusal as refusal:
         return desk.refused(f"/messages/{notice_id}", refusal)

@@ -20,7 +20,7 @@ from shopfloor import (
     fapiao,
     fulfilment,
     live,
-    notifications,
+    notices,
     order_lists,
     orders,
     payment_authorisations,
@@ -273,7 +273,7 @@ async def _order_page(
         parcels = await fulfilment.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         papers = await documents.of_subject(tx, shop_id=desk.shop.id, subject_id=order_id)
         seller = await documents.seller(tx, shop_id=desk.shop.id)
-        sent = await notifications.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
+        sent = await notices.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         customer_id = await customers.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         history = await order_history.of_order(tx, desk, view, parcels=parcels, papers=papers, sent=sent)
         requests = await approvals.of_order(tx, order_id=order_id)

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final
 from fastapi import Form, Query
 from starlette.responses import Response
 
-from shopfloor import notifications
+from shopfloor import letters, notices, sms
 from shopfloor.kernel import secrets
 from shopfloor.kernel.errors import NotFound, Refusal
 from shopfloor.kernel.routes import Router
-from shopfloor.notifications import Kind, Sms
+from shopfloor.notices import Kind
 from shopfloor.web.console.desk import Desk
 from shopfloor.web.console.messages import (
     Manager,
@@ -50,12 +50,12 @@ async def _page(
     desk: Desk, typed: Mapping[str, Any] | None = None, refusal: Refusal | None = None
 ) -> Response:
     async with desk.db.transaction() as tx:
-        gateway = await Sms.gateway(tx, shop_id=desk.shop.id)
-        used = await Sms.used_today(tx, shop_id=desk.shop.id)
-        trouble = None if gateway is None else await Sms.trouble(tx, gateway=gateway)
-        own = await Sms.words(tx, shop_id=desk.shop.id)
-    usual = Sms.Form(body=_BODY, region=_HOME.get(desk.shop.currency, ""), kinds=tuple(Sms.KINDS))
-    values = asdict(usual if gateway is None else Sms.form_of(gateway))
+        gateway = await sms.gateway(tx, shop_id=desk.shop.id)
+        used = await sms.used_today(tx, shop_id=desk.shop.id)
+        trouble = None if gateway is None else await sms.trouble(tx, gateway=gateway)
+        own = await sms.words(tx, shop_id=desk.shop.id)
+    usual = sms.Form(body=_BODY, region=_HOME.get(desk.shop.currency, ""), kinds=tuple(sms.KINDS))
+    values = asdict(usual if gateway is None else sms.form_of(gateway))
     values["body"] = values["body"] or _BODY
     errors: dict[str, str] = {}
     if refusal is not None:
@@ -70,11 +70,11 @@ async def _page(
         trouble=trouble,
         values={**values, **(typed or {})},
         errors=errors,
-        kinds=[(kind, labels(desk)[kind].label) for kind in Sms.KINDS],
+        kinds=[(kind, labels(desk)[kind].label) for kind in sms.KINDS],
         countries=countries(desk.language),
         report_url="" if gateway is None else f"{origin_of(desk)}/sms/{gateway.report_key}/report",
         own=own,
-        tongues=[(tag, tongue_name(tag)) for tag in notifications.TEXTS],
+        tongues=[(tag, tongue_name(tag)) for tag in letters.TEXTS],
     )
 
 
@@ -111,13 +111,13 @@ async def save(
     kinds: Kinds = [],  # noqa: B006 -- the default of a form field
     most_a_day: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
-    form = Sms.Form(
+    form = sms.Form(
         url, method, format, headers, secret, body, ok_field, ok_value, reference_field, report_id, report_status,
         delivered, undelivered, region, countries, tuple(kinds), most_a_day,
     )  # fmt: skip
     try:
         async with desk.work() as tx:
-            await Sms.save(
+            await sms.save(
                 tx,
                 box=secrets.box(settings_of(desk)),
                 shop_id=desk.shop.id,
@@ -133,7 +133,7 @@ async def save(
 @router.post("/remove")
 async def remove(desk: Owner) -> Response:
     async with desk.work() as tx:
-        await Sms.remove(tx, shop_id=desk.shop.id)
+        await sms.remove(tx, shop_id=desk.shop.id)
     return desk.back("/messages/sms", desk.say(N_("Nothing goes by SMS from now on.")))
 
 
@@ -141,7 +141,7 @@ async def remove(desk: Owner) -> Response:
 async def send_test(desk: Manager, phone: Text = "") -> Response:
     try:
         async with desk.work() as tx:
-            made = await Sms.send_test(tx, shop=desk.shop, phone=phone, person_id=desk.actor.person_id)
+            made = await sms.send_test(tx, shop=desk.shop, phone=phone, person_id=desk.actor.person_id)
     except Refusal as refusal:
         return desk.refused("/messages/sms", refusal)
     return desk.back(
@@ -159,15 +159,15 @@ async def _words_page(
     previewed: bool = False,
 ) -> Response:
     try:
-        ours = Sms.ours(kind, tongue)
-    except notifications.UnknownNotice:
+        ours = sms.ours(kind, tongue)
+    except notices.UnknownNotice:
         raise NotFound from None
     async with desk.db.transaction() as tx:
-        own = (await Sms.words(tx, shop_id=desk.shop.id)).get((kind, tongue))
+        own = (await sms.words(tx, shop_id=desk.shop.id)).get((kind, tongue))
     words = typed if typed is not None else own or ours
     shown = None
     if refusal is None:
-        shown = Sms.preview(desk.shop, kind, tongue, words, origin=origin_of(desk))
+        shown = sms.preview(desk.shop, kind, tongue, words, origin=origin_of(desk))
     return desk.page(
         "messages_sms_words.html",
         active="messages",
@@ -176,11 +176,11 @@ async def _words_page(
         tongue=tongue,
         tongue_name=tongue_name(tongue),
         label=labels(desk)[kind].label,
-        placeholders=Sms.may_name(kind),
+        placeholders=sms.may_name(kind),
         is_own=own is not None,
         values={"words": words},
         shown=shown,
-        is_too_long=shown is not None and Sms.is_too_long(shown),
+        is_too_long=shown is not None and sms.is_too_long(shown),
         previewed=previewed,
         errors={} if refusal is None else {"words": message_of(refusal, desk.language)},
     )
@@ -204,11 +204,11 @@ async def save_words(
     """Keep them; with `look` only show what they become."""
     try:
         if look:
-            Sms.checked_words(kind, tongue, words)
+            sms.checked_words(kind, tongue, words)
             return await _words_page(desk, kind, tongue, words, previewed=True)
         async with desk.work() as tx:
-            await Sms.save_words(tx, actor=desk.actor, kind=kind, tongue=tongue, typed=words)
-    except notifications.UnknownNotice:
+            await sms.save_words(tx, actor=desk.actor, kind=kind, tongue=tongue, typed=words)
+    except notices.UnknownNotice:
         raise NotFound from None
     except Refusal as refusal:
         return await _words_page(desk, kind, tongue, words, refusal)

@@ -18,8 +18,8 @@ from uuid import UUID
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from shopfloor.kernel.records import dataclass
-from shopfloor.notifications.letters import Letter
-from shopfloor.notifications.models import one_line
+from shopfloor.letters.models import one_line
+from shopfloor.letters.writing import Letter
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _ASCII: Final = bytes(range(128))

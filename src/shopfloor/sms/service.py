@@ -2,13 +2,13 @@
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from shopfloor import policies
+from shopfloor import letters, notices, policies
 from shopfloor.accounts import Actor, Shop
 from shopfloor.kernel import phones, text
 from shopfloor.kernel.client_address import Network
@@ -17,24 +17,10 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box, CannotOpen
 from shopfloor.kernel.values import new_id, now
-from shopfloor.notifications import (
-    letters,
-    reader_queries,
-    service,
-    settings_queries,
-    sms_queries,
-    sms_reports,
-    told_queries,
-)
-from shopfloor.notifications.models import (
-    Kind,
-    NewNotice,
-    Trouble,
-    UnknownNotice,
-    UnknownPlaceholder,
-    placeholders_in,
-)
-from shopfloor.notifications.sms_models import (
+from shopfloor.letters import LANGUAGES, Context, Told, UnknownPlaceholder, language_for, placeholders_in
+from shopfloor.notices import Kind, NewNotice, Trouble, UnknownNotice, readers, troubles
+from shopfloor.sms import queries
+from shopfloor.sms.models import (
     KINDS,
     LONGEST_WORDS,
     MOST_TO_NUMBER,
@@ -55,8 +41,7 @@ from shopfloor.notifications.sms_models import (
     size_of,
     too_long,
 )
-from shopfloor.notifications.sms_texts import NEEDED, SMS, placeholders
-from shopfloor.notifications.texts import LANGUAGES, language_for
+from shopfloor.sms.texts import NEEDED, SMS, placeholders
 
 # The gateway
 
@@ -85,7 +70,7 @@ class Form:
 
 
 async def gateway(tx: Tx, *, shop_id: int) -> Gateway | None:
-    return await sms_queries.gateway(tx, shop_id=shop_id)
+    return await queries.gateway(tx, shop_id=shop_id)
 
 
 def form_of(gateway: Gateway) -> Form:
@@ -126,7 +111,7 @@ async def save(tx: Tx, *, box: Box, shop_id: int, form: Form, private: Sequence[
     most = form.most_a_day.strip()
     if not (most.isascii() and most.isdigit() and len(most) <= 7 and 1 <= int(most) <= 1_000_000):
         raise NotAGateway(field="most_a_day")
-    before = await sms_queries.gateway(tx, shop_id=shop_id)
+    before = await queries.gateway(tx, shop_id=shop_id)
     kept = Sealed()
     if before is not None and origin_of(before.url) == origin_of(url):
         kept = await _opened(tx, box, before)
@@ -155,8 +140,8 @@ async def save(tx: Tx, *, box: Box, shop_id: int, form: Form, private: Sequence[
     if sealed != Sealed():
         content = json.dumps({"headers": sealed.headers, "secret": sealed.secret})
         closed = box.seal(content, about=_about(changed))
-    await sms_queries.save_gateway(tx, gateway=changed, sealed=closed)
-    await settings_queries.forget_trouble(tx, target=changed.target)
+    await queries.save_gateway(tx, gateway=changed, sealed=closed)
+    await troubles.forget(tx, target=changed.target)
 
 
 def _check_url(url: str, private: Sequence[Network]) -> None:
@@ -180,7 +165,7 @@ def _about(gateway: Gateway) -> str:
 
 async def _opened(tx: Tx, box: Box, gateway: Gateway) -> Sealed:
     """Empty where it has to be entered again."""
-    closed = await sms_queries.sealed(tx, shop_id=gateway.shop_id)
+    closed = await queries.sealed(tx, shop_id=gateway.shop_id)
     return Sealed() if closed is None else opened(box, gateway, closed)
 
 
@@ -193,11 +178,11 @@ def opened(box: Box, gateway: Gateway, closed: bytes) -> Sealed:
 
 
 async def remove(tx: Tx, *, shop_id: int) -> None:
-    await sms_queries.delete_gateway(tx, shop_id=shop_id)
+    await queries.delete_gateway(tx, shop_id=shop_id)
 
 
 async def trouble(tx: Tx, *, gateway: Gateway) -> Trouble | None:
-    return await settings_queries.trouble(tx, target=gateway.target)
+    return await troubles.of(tx, target=gateway.target)
 
 
 # Who is told
@@ -205,7 +190,7 @@ async def trouble(tx: Tx, *, gateway: Gateway) -> Trouble | None:
 
 async def sends(tx: Tx, *, shop_id: int, kind: Kind) -> Gateway | None:
     """The gateway, where the shop sends this kind by SMS."""
-    found = await sms_queries.gateway(tx, shop_id=shop_id)
+    found = await queries.gateway(tx, shop_id=shop_id)
     return found if found is not None and found.sends(kind) else None
 
 
@@ -217,60 +202,65 @@ def number(gateway: Gateway, written: str) -> str:
     return found
 
 
-async def tell_of_order(tx: Tx, notice: NewNotice, order: told_queries.Told) -> None:
+async def tell_of_order(tx: Tx, notice: NewNotice, order: Told) -> None:
     """Beside the mail: where the shop sends this by SMS, and the buyer of the order asked for it."""
     if notice.kind not in KINDS or not order.contact_phone:
         return
     found = await sends(tx, shop_id=notice.shop_id, kind=notice.kind)
-    if found is None or not await sms_queries.is_wanted(tx, shop_id=order.shop_id, order_id=order.id):
+    if found is None or not await queries.is_wanted(tx, shop_id=order.shop_id, order_id=order.id):
         return
     try:
         phone = number(found, order.contact_phone)
     except NotAPhone:
         return
-    await service.tell(tx, replace(notice, recipient=phone))
+    await notices.tell(tx, replace(notice, recipient=phone))
 
 
 async def tell_of_place(tx: Tx, notice: NewNotice, *, waiting: UUID) -> None:
     """To where somebody in a waitlist asked to be told."""
-    place = await sms_queries.place(tx, waiting=waiting)
+    place = await queries.place(tx, waiting=waiting)
     if place is not None and await sends(tx, shop_id=notice.shop_id, kind=notice.kind) is not None:
         own = replace(notice, recipient=place.phone, locale=place.locale)
-        await service.tell(tx, own)
+        await notices.tell(tx, own)
 
 
 async def offers(tx: Tx, *, shop_id: int) -> bool:
     """Whether a buyer may ask for messages about an order by SMS."""
-    found = await sms_queries.gateway(tx, shop_id=shop_id)
+    found = await queries.gateway(tx, shop_id=shop_id)
     return found is not None and any(each in found.kinds for each in KINDS if each is not Kind.SIGN_IN_CODE)
 
 
 async def want(tx: Tx, *, shop_id: int, order_id: UUID, phone: str, wording: str) -> bool:
     """The buyer of an order asks for messages about it at its number.  False where none could be sent there."""
-    found = await sms_queries.gateway(tx, shop_id=shop_id)
+    found = await queries.gateway(tx, shop_id=shop_id)
     if found is None:
         return False
     try:
         full = number(found, phone)
     except NotAPhone:
         return False
-    await reader_queries.subscribe_again(tx, shop_id=shop_id, address=service.hashed(shop_id, full))
-    await sms_queries.want(tx, shop_id=shop_id, order_id=order_id, wording=wording[:500])
+    await readers.subscribe_again(tx, shop_id=shop_id, address=full)
+    await queries.want(tx, shop_id=shop_id, order_id=order_id, wording=wording[:500])
     return True
 
 
 async def want_no_more(tx: Tx, *, shop_id: int, order_id: UUID, phone: str) -> None:
     """Nothing more goes to this number but codes that somebody asks for."""
-    await sms_queries.want_no_more(tx, shop_id=shop_id, order_id=order_id)
-    found = await sms_queries.gateway(tx, shop_id=shop_id)
+    await queries.want_no_more(tx, shop_id=shop_id, order_id=order_id)
+    found = await queries.gateway(tx, shop_id=shop_id)
     full = phones.e164(phone, region="" if found is None else found.region)
     if full:
-        await reader_queries.unsubscribe(tx, shop_id=shop_id, address=service.hashed(shop_id, full))
-        await sms_queries.drop_queued_to(tx, shop_id=shop_id, phone=full, but=Kind.SIGN_IN_CODE)
+        await readers.unsubscribe(tx, shop_id=shop_id, address=full)
+        await readers.drop_queued_to(
+            tx,
+            shop_id=shop_id,
+            recipient=full,
+            kinds=[each for each in Kind if each is not Kind.SIGN_IN_CODE],
+        )
 
 
 async def is_wanted(tx: Tx, *, shop_id: int, order_id: UUID) -> bool:
-    return await sms_queries.is_wanted(tx, shop_id=shop_id, order_id=order_id)
+    return await queries.is_wanted(tx, shop_id=shop_id, order_id=order_id)
 
 
 async def tell_me_of_place(
@@ -281,18 +271,18 @@ async def tell_me_of_place(
     if found is None:
         raise NoSms
     full = number(found, phone)
-    await reader_queries.subscribe_again(tx, shop_id=shop_id, address=service.hashed(shop_id, full))
-    await sms_queries.save_place(
+    await readers.subscribe_again(tx, shop_id=shop_id, address=full)
+    await queries.save_place(
         tx, waiting=waiting_id, shop_id=shop_id, buyer=buyer, phone=full, locale=language_for(locale)
     )
 
 
 async def send_test(tx: Tx, *, shop: Shop, phone: str, person_id: int) -> UUID:
     """Raises NoSms, NotAPhone."""
-    found = await sms_queries.gateway(tx, shop_id=shop.id)
+    found = await queries.gateway(tx, shop_id=shop.id)
     if found is None:
         raise NoSms
-    notice_id = await service.tell(
+    notice_id = await notices.tell(
         tx,
         NewNotice(
             shop.id,
@@ -318,42 +308,40 @@ def number_key(phone: str) -> bytes:
 
 async def take(tx: Tx, *, gateway: Gateway, kind: Kind, phone: str, segments: int) -> str:
     """Count what is about to leave; '' or why it may not."""
-    fits = await sms_queries.use(
+    fits = await queries.use(
         tx, shop_id=gateway.shop_id, what=_SHOP, units=segments, most=gateway.most_for(kind)
     )
     if not fits:
         return "day_limit"
-    if await sms_queries.use(
-        tx, shop_id=gateway.shop_id, what=number_key(phone), units=1, most=MOST_TO_NUMBER
-    ):
+    if await queries.use(tx, shop_id=gateway.shop_id, what=number_key(phone), units=1, most=MOST_TO_NUMBER):
         return ""
-    await sms_queries.give_back(tx, shop_id=gateway.shop_id, what=_SHOP, units=segments)
+    await queries.give_back(tx, shop_id=gateway.shop_id, what=_SHOP, units=segments)
     return "number_limit"
 
 
 async def give_back(tx: Tx, *, gateway: Gateway, phone: str, segments: int) -> None:
     """It certainly did not leave."""
-    await sms_queries.give_back(tx, shop_id=gateway.shop_id, what=_SHOP, units=segments)
-    await sms_queries.give_back(tx, shop_id=gateway.shop_id, what=number_key(phone), units=1)
+    await queries.give_back(tx, shop_id=gateway.shop_id, what=_SHOP, units=segments)
+    await queries.give_back(tx, shop_id=gateway.shop_id, what=number_key(phone), units=1)
 
 
 async def has_room(tx: Tx, *, shop_id: int) -> bool:
     """Whether today's limit leaves room for a code."""
-    found = await sms_queries.gateway(tx, shop_id=shop_id)
+    found = await queries.gateway(tx, shop_id=shop_id)
     most = 0 if found is None else found.most_for(Kind.SIGN_IN_CODE)
     return await used_today(tx, shop_id=shop_id) < most
 
 
 async def used_today(tx: Tx, *, shop_id: int) -> int:
     """Parts."""
-    return await sms_queries.used(tx, shop_id=shop_id, what=_SHOP)
+    return await queries.used(tx, shop_id=shop_id, what=_SHOP)
 
 
 # Words
 
 
 async def words(tx: Tx, *, shop_id: int) -> dict[tuple[Kind, str], str]:
-    rows = await sms_queries.words(tx, shop_ids=[shop_id])
+    rows = await queries.words(tx, shop_ids=[shop_id])
     return {(Kind(row.kind), row.locale): row.words for row in rows}
 
 
@@ -362,6 +350,21 @@ def ours(kind: Kind, tongue: str) -> str:
     if kind not in KINDS or tongue not in LANGUAGES:
         raise UnknownNotice
     return SMS[tongue][kind]
+
+
+async def in_short(
+    tx: Tx, *, shop_ids: Sequence[int], origin: str
+) -> Callable[[letters.NoticeLike, str], letters.Short]:
+    """The words and the link of a message by SMS in a language: the shop's own words, or ours."""
+    own = {
+        (row.shop_id, row.kind, row.locale): row.words for row in await queries.words(tx, shop_ids=shop_ids)
+    }
+
+    def short_of(notice: letters.NoticeLike, language: str) -> letters.Short:
+        words = own.get((notice.shop_id, notice.kind, language)) or SMS[language][notice.kind]
+        return letters.Short(words, f"{origin}/t/{short(notice.id)}")
+
+    return short_of
 
 
 def may_name(kind: Kind) -> tuple[str, ...]:
@@ -396,16 +399,16 @@ async def save_words(tx: Tx, *, actor: Actor, kind: Kind, tongue: str, typed: st
         speaks_of_payment=kind.is_about_payment,
     )
     if kept:
-        await sms_queries.save_words(tx, shop_id=shop_id, kind=kind, locale=tongue, words=kept)
+        await queries.save_words(tx, shop_id=shop_id, kind=kind, locale=tongue, words=kept)
     else:
-        await sms_queries.delete_words(tx, shop_id=shop_id, kind=kind, locale=tongue)
+        await queries.delete_words(tx, shop_id=shop_id, kind=kind, locale=tongue)
 
 
 def preview(shop: Shop, kind: Kind, tongue: str, typed: str, *, origin: str) -> Preview:
     """A message of that kind as it could be, and how many parts it has.  Raises what `checked_words` raises."""
     kept = checked_words(kind, tongue, typed) or ours(kind, tongue)
     about, order, lines = letters.sample(kind, shop, language=tongue, now=now())
-    context = letters.Context(
+    context = Context(
         shop=shop,
         origin=origin,
         wording={},
@@ -426,40 +429,5 @@ def is_too_long(preview: Preview) -> bool:
 
 async def forget_number(tx: Tx, *, shop_id: int, phone: str) -> None:
     """The number goes from messages, but those about orders that still need their contact, and from waitlists."""
-    await reader_queries.forget_address(tx, shop_id=shop_id, email=phone)
-    await sms_queries.forget_number(tx, shop_id=shop_id, phone=phone)
-
-
-class Sms:
-    """What others come for."""
-
-    KINDS = KINDS
-    Form = Form
-    NoSms = NoSms
-    NotAPhone = NotAPhone
-
-    checked_words = staticmethod(checked_words)
-    forget_number = staticmethod(forget_number)
-    form_of = staticmethod(form_of)
-    gateway = staticmethod(gateway)
-    has_room = staticmethod(has_room)
-    is_too_long = staticmethod(is_too_long)
-    is_wanted = staticmethod(is_wanted)
-    may_name = staticmethod(may_name)
-    note_reports = staticmethod(sms_reports.note_reports)
-    number = staticmethod(number)
-    offers = staticmethod(offers)
-    ours = staticmethod(ours)
-    path_of = staticmethod(sms_reports.path_of)
-    preview = staticmethod(preview)
-    remove = staticmethod(remove)
-    save = staticmethod(save)
-    save_words = staticmethod(save_words)
-    send_test = staticmethod(send_test)
-    sends = staticmethod(sends)
-    tell_me_of_place = staticmethod(tell_me_of_place)
-    trouble = staticmethod(trouble)
-    used_today = staticmethod(used_today)
-    want = staticmethod(want)
-    want_no_more = staticmethod(want_no_more)
-    words = staticmethod(words)
+    await readers.forget_address(tx, shop_id=shop_id, email=phone)
+    await queries.forget_number(tx, shop_id=shop_id, phone=phone)

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Final
 from uuid import UUID
 
+from shopfloor import letters
 from shopfloor.kernel import logs
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.database import Database
@@ -19,10 +20,11 @@ from shopfloor.kernel.outbound import AddressRefused, Outbound, Unreachable
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now
-from shopfloor.notifications import composing, sending_queries, settings_queries, sms, sms_queries
-from shopfloor.notifications.models import MOST_UNCERTAIN, Channel, State, wait_after
-from shopfloor.notifications.sending_queries import Claimed, Ending
-from shopfloor.notifications.sms_models import MOST_SEGMENTS, Gateway, Sealed, answer_of, ask, size_of
+from shopfloor.letters import Composed
+from shopfloor.notices import MOST_UNCERTAIN, Channel, State, queue, troubles, wait_after
+from shopfloor.notices.queue import Claimed, Ending
+from shopfloor.sms import queries, service
+from shopfloor.sms.models import MOST_SEGMENTS, Gateway, Sealed, answer_of, ask, size_of
 
 SECONDS: Final = 15.0
 BATCH: Final = 20
@@ -70,9 +72,9 @@ class Texter:
     async def run_once(self) -> int:
         """A round.  Returns how many messages were dealt with."""
         async with self.db.transaction() as tx:
-            await sending_queries.take_back(tx)
-            shops = await sending_queries.shops_due(tx, channel=Channel.SMS)
-            found = [(shop_id, await sms.gateway(tx, shop_id=shop_id)) for shop_id in shops]
+            await queue.take_back(tx)
+            shops = await queue.shops_due(tx, channel=Channel.SMS)
+            found = [(shop_id, await service.gateway(tx, shop_id=shop_id)) for shop_id in shops]
         work = [
             self._drain(shop_id, gateway)
             for shop_id, gateway in found
@@ -85,7 +87,7 @@ class Texter:
         while True:
             claim = new_id()
             async with self.db.transaction() as tx:
-                batch = await sending_queries.claim(
+                batch = await queue.claim(
                     tx,
                     shop_ids=[shop_id],
                     claim=claim,
@@ -96,10 +98,19 @@ class Texter:
                 if not batch:
                     return done
                 sealed = {each.id: each.sealed for each in batch if each.sealed is not None}
-                composed = await composing.compose(tx, batch, origin=self.origin, sealed=sealed, box=self.box)
-                closed = None if gateway is None else await sms_queries.sealed(tx, shop_id=shop_id)
+                composed = await letters.compose(
+                    tx,
+                    batch,
+                    origin=self.origin,
+                    sealed=sealed,
+                    box=self.box,
+                    in_short=await service.in_short(tx, shop_ids=[shop_id], origin=self.origin),
+                )
+                closed = None if gateway is None else await queries.sealed(tx, shop_id=shop_id)
             done += len(batch)
-            opened = Sealed() if gateway is None or closed is None else sms.opened(self.box, gateway, closed)
+            opened = (
+                Sealed() if gateway is None or closed is None else service.opened(self.box, gateway, closed)
+            )
             if not await self._send(claim, batch, composed, gateway, opened, until):
                 return done
 
@@ -107,7 +118,7 @@ class Texter:
         self,
         claim: UUID,
         batch: Sequence[Claimed],
-        composed: Mapping[UUID, composing.Composed],
+        composed: Mapping[UUID, Composed],
         gateway: Gateway | None,
         sealed: Sealed,
         until: float,
@@ -116,7 +127,7 @@ class Texter:
         endings = [_ended_already(each, composed[each.id], gateway) for each in batch]
         ready = [each for each, ended in zip(batch, endings, strict=True) if ended is None]
         async with self.db.transaction() as tx:
-            await sending_queries.end(tx, claim=claim, endings=[each for each in endings if each is not None])
+            await queue.end(tx, claim=claim, endings=[each for each in endings if each is not None])
         assert gateway is not None or not ready, "kept"
         is_over = False
         for start in range(0, len(ready), AT_ONCE):
@@ -131,11 +142,11 @@ class Texter:
                 for each, outcome in zip(chunk, outcomes, strict=True):
                     if not outcome.left:
                         parts = size_of(composed[each.id].text).parts
-                        await sms.give_back(tx, gateway=gateway, phone=each.recipient, segments=parts)
-                await sending_queries.end(tx, claim=claim, endings=[each.ending for each in outcomes])
+                        await service.give_back(tx, gateway=gateway, phone=each.recipient, segments=parts)
+                await queue.end(tx, claim=claim, endings=[each.ending for each in outcomes])
                 if is_over:
                     rest = [_back(each, "") for each in ready[start + AT_ONCE :]]
-                    await sending_queries.end(tx, claim=claim, endings=rest)
+                    await queue.end(tx, claim=claim, endings=rest)
             if trouble:
                 await self._trouble(gateway, trouble)
                 return False
@@ -144,14 +155,14 @@ class Texter:
         if gateway is not None and ready:
             self._troubles.pop(gateway.target, None)
             async with self.db.transaction() as tx:
-                await settings_queries.forget_trouble(tx, target=gateway.target)
+                await troubles.forget(tx, target=gateway.target)
         return not is_over
 
     async def _taken(
         self,
         claim: UUID,
         chunk: Sequence[Claimed],
-        composed: Mapping[UUID, composing.Composed],
+        composed: Mapping[UUID, Composed],
         gateway: Gateway,
     ) -> list[Claimed]:
         """Those that are still ours and fit into the day, counted and said to be about to leave."""
@@ -160,7 +171,7 @@ class Texter:
             ended: list[Ending] = []
             for each in chunk:
                 parts = size_of(composed[each.id].text).parts
-                why = await sms.take(
+                why = await service.take(
                     tx, gateway=gateway, kind=each.kind, phone=each.recipient, segments=parts
                 )
                 if why:
@@ -169,15 +180,13 @@ class Texter:
                     )
                 else:
                     going.append(each)
-            await sending_queries.end(tx, claim=claim, endings=ended)
-            ours = await sending_queries.hand(
+            await queue.end(tx, claim=claim, endings=ended)
+            ours = await queue.hand(
                 tx, ids=[each.id for each in going], claim=claim, seconds=self.claim_seconds
             )
         return [each for each in going if each.id in ours]
 
-    async def _ask(
-        self, gateway: Gateway, sealed: Sealed, each: Claimed, composed: composing.Composed
-    ) -> _Outcome:
+    async def _ask(self, gateway: Gateway, sealed: Sealed, each: Claimed, composed: Composed) -> _Outcome:
         if self._client is None:
             self._client = Outbound(allowed=self.allowed)
         asked = ask(gateway, sealed, phone=each.recipient, text=composed.text, id=each.id)
@@ -217,10 +226,10 @@ class Texter:
         self._quiet_until[gateway.target] = monotonic() + pause
         _log.warning("notifications.gateway_trouble", shop_id=gateway.shop_id, reason=reason[:300])
         async with self.db.transaction() as tx:
-            await settings_queries.note_trouble(tx, target=gateway.target, reason=reason, seconds=pause)
+            await troubles.note(tx, target=gateway.target, reason=reason, seconds=pause)
 
 
-def _ended_already(each: Claimed, composed: composing.Composed, gateway: Gateway | None) -> Ending | None:
+def _ended_already(each: Claimed, composed: Composed, gateway: Gateway | None) -> Ending | None:
     """Those that no gateway is asked for."""
     subject = composed.letter.subject
     if composed.code == "not_needed":
@@ -245,7 +254,7 @@ def _back(each: Claimed, reply: str) -> Ending:
     return Ending(each.id, State.QUEUED, "", "gateway", reply, due_in=5.0, counted=False)
 
 
-def _unsure(each: Claimed, composed: composing.Composed, reply: str) -> Ending:
+def _unsure(each: Claimed, composed: Composed, reply: str) -> Ending:
     again = each.uncertain + 1 < MOST_UNCERTAIN
     return Ending(
         each.id,

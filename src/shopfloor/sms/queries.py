@@ -1,13 +1,12 @@
 """SQL of messages by SMS.  One function, one statement."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final, LiteralString
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.notifications.sms_models import Gateway, Report
+from shopfloor.sms.models import Gateway
 
 _GATEWAY: Final[LiteralString] = """
     SELECT shop_id, url, method, format, body, header_names, has_secret, ok_field, ok_value, reference_field, report_key,
@@ -205,20 +204,6 @@ async def forget_number(tx: Tx, *, shop_id: int, phone: str) -> None:
     )
 
 
-async def drop_queued_to(tx: Tx, *, shop_id: int, phone: str, but: str) -> None:
-    """What is still to leave for a number whose owner wants nothing more."""
-    await tx.run(
-        """
-        UPDATE notifications.notice SET state = 'dropped', code = 'unsubscribed', ended_at = now(), sealed = NULL
-         WHERE shop_id = %(shop_id)s AND channel = 'sms' AND lower(recipient) = %(phone)s AND state = 'queued'
-           AND kind <> %(but)s
-        """,
-        shop_id=shop_id,
-        phone=phone,
-        but=but,
-    )
-
-
 # Limits
 
 
@@ -270,49 +255,3 @@ async def used(tx: Tx, *, shop_id: int, what: bytes) -> int:
 async def forget_used(tx: Tx) -> int:
     """Days that no limit counts."""
     return await tx.run("DELETE FROM notifications.sms_used WHERE day < (now() AT TIME ZONE 'UTC')::date - 1")
-
-
-# Reports
-
-
-async def note_report(tx: Tx, *, shop_id: int, report: Report, notice_id: UUID | None) -> bool:
-    """By our id or by what the gateway calls it.  The first yes stands; a report that comes again changes nothing."""
-    return bool(
-        await tx.run(
-            """
-            UPDATE notifications.notice
-               SET delivery = CASE WHEN %(delivered)s THEN 'delivered' ELSE 'failed' END, delivery_at = now()
-             WHERE shop_id = %(shop_id)s AND channel = 'sms' AND state IN ('sent', 'unknown', 'sending')
-               AND (id = %(notice_id)s::uuid OR (reference <> '' AND reference = %(reference)s))
-               AND (delivery = '' OR (delivery = 'failed' AND %(delivered)s))
-            """,
-            shop_id=shop_id,
-            delivered=report.delivered,
-            reference=report.reference,
-            notice_id=notice_id,
-        )
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """What a short link stands for."""
-
-    shop_id: int
-    kind: str
-    order_id: UUID | None
-    key: str | None
-    hold_id: str | None
-    created_at: datetime
-
-
-async def linked(tx: Tx, *, notice_id: UUID) -> Linked | None:
-    return await tx.first(
-        Linked,
-        """
-        SELECT n.shop_id, n.kind, n.order_id, o.key, n.facts->>'hold_id' AS hold_id, n.created_at
-          FROM notifications.notice n LEFT JOIN orders.v_told o ON o.id = n.order_id AND o.contact_phone <> ''
-         WHERE n.id = %(notice_id)s AND n.channel = 'sms' AND n.recipient <> ''
-        """,
-        notice_id=notice_id,
-    )

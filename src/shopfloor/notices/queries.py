@@ -1,4 +1,4 @@
-"""SQL of notices, servers, wording and reminders.  One function, one statement."""
+"""SQL of notices.  One function, one statement."""
 
 from datetime import datetime
 from typing import Final, LiteralString
@@ -8,11 +8,7 @@ from psycopg.types.json import Jsonb
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.notifications.models import (
-    NewNotice,
-    Notice,
-    State,
-)
+from shopfloor.notices.models import Kind, NewNotice, Notice, State
 
 LISTED: Final[LiteralString] = """
     SELECT n.id, n.shop_id, n.kind, n.channel, n.recipient, n.name, n.locale, n.order_id, n.state, n.attempts, n.subject,
@@ -170,4 +166,66 @@ async def counts(tx: Tx, *, shop_id: int, since: datetime) -> list[Counted]:
         """,
         shop_id=shop_id,
         since=since,
+    )
+
+
+async def told_lately(tx: Tx, *, shop_id: int, recipient: str, kind: Kind, since: datetime) -> bool:
+    return await tx.value(
+        """
+        SELECT EXISTS (SELECT FROM notifications.notice
+                        WHERE shop_id = %(shop_id)s AND lower(recipient) = lower(%(recipient)s) AND kind = %(kind)s
+                          AND created_at >= %(since)s)
+        """,
+        shop_id=shop_id,
+        recipient=recipient,
+        kind=kind,
+        since=since,
+    )
+
+
+# Reports and links
+
+
+async def note_report(
+    tx: Tx, *, shop_id: int, reference: str, delivered: bool, notice_id: UUID | None
+) -> bool:
+    """By our id or by what the gateway calls it.  The first yes stands; a report that comes again changes nothing."""
+    return bool(
+        await tx.run(
+            """
+            UPDATE notifications.notice
+               SET delivery = CASE WHEN %(delivered)s THEN 'delivered' ELSE 'failed' END, delivery_at = now()
+             WHERE shop_id = %(shop_id)s AND channel = 'sms' AND state IN ('sent', 'unknown', 'sending')
+               AND (id = %(notice_id)s::uuid OR (reference <> '' AND reference = %(reference)s))
+               AND (delivery = '' OR (delivery = 'failed' AND %(delivered)s))
+            """,
+            shop_id=shop_id,
+            delivered=delivered,
+            reference=reference,
+            notice_id=notice_id,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What a short link stands for."""
+
+    shop_id: int
+    kind: str
+    order_id: UUID | None
+    key: str | None
+    hold_id: str | None
+    created_at: datetime
+
+
+async def linked(tx: Tx, *, notice_id: UUID) -> Linked | None:
+    return await tx.first(
+        Linked,
+        """
+        SELECT n.shop_id, n.kind, n.order_id, o.key, n.facts->>'hold_id' AS hold_id, n.created_at
+          FROM notifications.notice n LEFT JOIN orders.v_told o ON o.id = n.order_id AND o.contact_phone <> ''
+         WHERE n.id = %(notice_id)s AND n.channel = 'sms' AND n.recipient <> ''
+        """,
+        notice_id=notice_id,
     )

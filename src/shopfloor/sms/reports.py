@@ -2,16 +2,17 @@
 
 from uuid import UUID
 
+from shopfloor import notices
 from shopfloor.kernel.database import Tx
-from shopfloor.notifications import sms_queries
-from shopfloor.notifications.models import Kind
-from shopfloor.notifications.sms_models import long, reports_of
+from shopfloor.notices import Kind
+from shopfloor.sms import queries
+from shopfloor.sms.models import long, reports_of
 
 
 async def path_of(tx: Tx, *, code: str) -> tuple[int, str] | None:
     """The shop, and the page below it, that a short link stands for; None for none."""
     notice_id = long(code)
-    found = None if notice_id is None else await sms_queries.linked(tx, notice_id=notice_id)
+    found = None if notice_id is None else await notices.linked(tx, notice_id=notice_id)
     if found is None:
         return None
     if found.key is not None:
@@ -23,13 +24,17 @@ async def path_of(tx: Tx, *, code: str) -> tuple[int, str] | None:
 
 async def note_reports(tx: Tx, *, key: str, body: str) -> int | None:
     """What a gateway says became of messages.  How many it changed; None where nobody has this address."""
-    found = await sms_queries.gateway_of_reports(tx, key=key)
+    found = await queries.gateway_of_reports(tx, key=key)
     if found is None:
         return None
     changed = 0
     for report in reports_of(found, body):
-        changed += await sms_queries.note_report(
-            tx, shop_id=found.shop_id, report=report, notice_id=_id(report.reference)
+        changed += await notices.note_report(
+            tx,
+            shop_id=found.shop_id,
+            reference=report.reference,
+            delivered=report.delivered,
+            notice_id=_id(report.reference),
         )
     return changed
 

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, Invalid
 from shopfloor.kernel.records import dataclass
-from shopfloor.notifications.models import Kind, fill
+from shopfloor.letters import fill
+from shopfloor.notices import Kind
 
 # What may go by SMS; the shop chooses among them.
 KINDS: Final = (

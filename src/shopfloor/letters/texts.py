@@ -9,7 +9,7 @@ from typing import Final
 from babel import Locale
 
 from shopfloor.kernel.records import dataclass
-from shopfloor.notifications.models import Kind
+from shopfloor.notices import Kind
 
 LANGUAGES: Final = ("en", "zh-CN")
 

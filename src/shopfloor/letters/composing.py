@@ -1,6 +1,6 @@
 """From notices to letters: reads, for all of a batch at once, what they say beside their own facts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -11,16 +11,15 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box, CannotOpen
-from shopfloor.notifications import settings_queries, sms_queries, told_queries
-from shopfloor.notifications.letters import About, Context, Letter, write, write_text
-from shopfloor.notifications.models import TRAITS, Channel, Kind, Wording
-from shopfloor.notifications.sms_models import short
-from shopfloor.notifications.sms_texts import SMS
+from shopfloor.letters import order_queries, rendering, wording_queries
+from shopfloor.letters.models import Wording
+from shopfloor.letters.writing import About, Context, Letter, write, write_text
+from shopfloor.notices import TRAITS, Channel, Kind, about_secret
 
 _log = logs.get("notifications")
 
 
-class Told(Protocol):
+class NoticeLike(Protocol):
     """What is needed of a notice to write it."""
 
     @property
@@ -50,33 +49,33 @@ class Composed:
     text: str = ""
 
 
-def about_secret(notice_id: UUID) -> str:
-    """What the sealed link of a notice is bound to."""
-    return f"notifications.notice {notice_id}"
+@dataclass(frozen=True, slots=True)
+class Short:
+    """What a message by SMS is made of."""
+
+    words: str
+    link: str
 
 
 async def compose(
     tx: Tx,
-    notices: Sequence[Told],
+    notices: Sequence[NoticeLike],
     *,
     origin: str,
     sealed: Mapping[UUID, bytes] | None = None,
     box: Box | None = None,
     may_answer: bool = False,
+    in_short: Callable[[NoticeLike, str], Short] | None = None,
 ) -> dict[UUID, Composed]:
+    """`in_short`: the words and the link of what goes by SMS, in a language."""
     shop_ids = sorted({each.shop_id for each in notices})
     order_ids = sorted({each.order_id for each in notices if each.order_id is not None})
     shops = {shop_id: await accounts.shop(tx, shop_id) for shop_id in shop_ids}
     terms = {shop_id: await policies.shop_terms(tx, shop_id=shop_id) for shop_id in shop_ids}
-    words = _by_shop(await settings_queries.wordings(tx, shop_ids=shop_ids))
-    by_sms = sorted({each.shop_id for each in notices if each.channel == Channel.SMS})
-    short_words = {
-        (row.shop_id, row.kind, row.locale): row.words
-        for row in (await sms_queries.words(tx, shop_ids=by_sms) if by_sms else [])
-    }
-    told = {each.id: each for each in await told_queries.told(tx, ids=order_ids)} if order_ids else {}
-    lines = _by_order(await told_queries.told_lines(tx, ids=order_ids) if order_ids else [])
-    bundles = _by_order(await told_queries.told_bundles(tx, ids=order_ids) if order_ids else [])
+    words = _by_shop(await wording_queries.wordings(tx, shop_ids=shop_ids))
+    told = {each.id: each for each in await order_queries.told(tx, ids=order_ids)} if order_ids else {}
+    lines = _by_order(await order_queries.told_lines(tx, ids=order_ids) if order_ids else [])
+    bundles = _by_order(await order_queries.told_bundles(tx, ids=order_ids) if order_ids else [])
     titles = {
         shop_id: await _titles(
             tx,
@@ -108,10 +107,9 @@ async def compose(
         about, text = About(each.kind, each.name, each.locale, each.facts), ""
         try:
             letter = write(about, context)
-            if each.channel == Channel.SMS:
-                own = short_words.get((each.shop_id, each.kind, letter.language))
-                link = f"{origin}/t/{short(each.id)}"
-                text = write_text(about, context, own or SMS[letter.language][each.kind], link=link)
+            if each.channel == Channel.SMS and in_short is not None:
+                short = in_short(each, letter.language)
+                text = write_text(about, context, short.words, link=short.link)
         except Exception as problem:  # noqa: BLE001 -- one that cannot be written must not keep back the others
             _log.error("notifications.not_written", notice=str(each.id), kind=each.kind, exc_info=problem)
             letter, code = Letter("en", context.shop.name, "", "", []), "broken"
@@ -123,7 +121,7 @@ def unsubscribe_link(origin: str, shop: Shop, notice_id: UUID) -> str:
     return f"{origin}/s/{shop.slug}/unsubscribe/{notice_id}"
 
 
-def _opened(notice: Told, sealed: Mapping[UUID, bytes], box: Box | None) -> tuple[str, str]:
+def _opened(notice: NoticeLike, sealed: Mapping[UUID, bytes], box: Box | None) -> tuple[str, str]:
     """The link that only its reader may know, and why a notice that needs one cannot go."""
     if not TRAITS[notice.kind].secret or notice.id not in sealed or box is None:
         return "", "no_link" if TRAITS[notice.kind].secret else ""
@@ -133,7 +131,7 @@ def _opened(notice: Told, sealed: Mapping[UUID, bytes], box: Box | None) -> tupl
         return "", "no_link"
 
 
-def _not_needed(kind: Kind, order: told_queries.Told | None) -> str:
+def _not_needed(kind: Kind, order: order_queries.Told | None) -> str:
     """A reminder of what was done meanwhile is none."""
     if order is None or kind not in {Kind.PAY_REMINDER, Kind.BALANCE_DUE}:
         return ""
@@ -141,7 +139,7 @@ def _not_needed(kind: Kind, order: told_queries.Told | None) -> str:
     return "" if open_still else "not_needed"
 
 
-def _by_shop(rows: Sequence[settings_queries.ShopWording]) -> dict[int, dict[tuple[str, str], Wording]]:
+def _by_shop(rows: Sequence[wording_queries.ShopWording]) -> dict[int, dict[tuple[str, str], Wording]]:
     found: dict[int, dict[tuple[str, str], Wording]] = {}
     for row in rows:
         words = Wording(Kind(row.kind), row.locale, row.subject, row.intro)
@@ -157,7 +155,7 @@ def _by_order(rows: Sequence[Any]) -> dict[UUID, list[Any]]:
 
 
 async def _titles(
-    tx: Tx, shop_id: int, lines: Sequence[told_queries.ToldLine]
+    tx: Tx, shop_id: int, lines: Sequence[order_queries.ToldLine]
 ) -> dict[int, Mapping[str, str]]:
     """Translations of titles, where the product is still called what it was called when it was bought."""
     if not lines:
@@ -180,3 +178,7 @@ class Shown:
     html: str
     text: str
     at: datetime
+
+
+def shown(letter: Letter, at: datetime) -> Shown:
+    return Shown(letter.subject, rendering.html(letter), rendering.text(letter), at)

@@ -7,10 +7,7 @@ from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.notifications.models import (
-    Kind,
-    State,
-)
+from shopfloor.notices.models import Kind, State
 
 
 async def shops_due(tx: Tx, *, channel: str) -> list[int]:
@@ -33,15 +30,15 @@ class _Shop:
     shop_id: int
 
 
-async def keep_without_server(tx: Tx) -> int:
-    """Where neither the installation nor the shop has a mail server, messages are kept to be read in the console."""
+async def keep_mail(tx: Tx, *, but: Sequence[int]) -> int:
+    """Mail that nothing carries is kept, to be read in the console; `but`: shops with a server of their own."""
     return await tx.run(
         """
         UPDATE notifications.notice n
            SET state = 'kept', code = 'no_server', ended_at = now(), sealed = NULL
-         WHERE state = 'queued' AND channel = 'mail'
-           AND NOT EXISTS (SELECT FROM notifications.mail_server s WHERE s.shop_id = n.shop_id)
-        """
+         WHERE state = 'queued' AND channel = 'mail' AND shop_id <> ALL(%(but)s::bigint[])
+        """,
+        but=list(but),
     )
 
 

@@ -19,9 +19,10 @@ from shopfloor.accounts import Shop
 from shopfloor.kernel import addresses
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.records import dataclass
-from shopfloor.notifications.models import TO_MERCHANT, Kind, Wording, fill, one_line
-from shopfloor.notifications.texts import LOCALES, ROLES, TEXTS, WORDS, language_for
-from shopfloor.notifications.told_queries import Told, ToldBundle, ToldLine
+from shopfloor.letters.models import Wording, fill, one_line
+from shopfloor.letters.order_queries import Told, ToldBundle, ToldLine
+from shopfloor.letters.texts import LOCALES, ROLES, TEXTS, WORDS, language_for
+from shopfloor.notices import TO_MERCHANT, Kind
 
 
 @dataclass(frozen=True, slots=True)

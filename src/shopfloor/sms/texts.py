@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shopfloor.notifications.models import TRAITS, Kind
+from shopfloor.notices import TRAITS, Kind
 
 SMS: Final[Mapping[str, Mapping[Kind, str]]] = {
     "en": {

@@ -16,6 +16,7 @@ from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
 from shopfloor.notifications import sending
 from shopfloor.push.sending import Pusher
+from shopfloor.sms.sending import Texter
 from shopfloor.webhooks import delivering
 
 IDLE = 20.0
@@ -148,7 +149,7 @@ async def _work(settings: Settings, dsn: str, origin: str, parent: int | None) -
     await db.open()
     box = secrets.box(settings)
     sender = sending.Sender(db, origin, box, own=_server(settings), allowed=settings.fetchable)
-    texter = sender.by_sms()
+    texter = Texter(db, origin, box, allowed=settings.fetchable)
     deliverer = delivering.Deliverer(db, box, allowed=settings.fetchable)
     contact = f"mailto:{settings.mail_from}" if settings.mail_from else origin
     pusher = Pusher(db, box, contact, allowed=settings.fetchable)

@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from shopfloor import live
+from shopfloor import live, notices
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.notices import is_address, readers
+from shopfloor.notices import is_address
 from shopfloor.notifications import reader_queries
 
 
@@ -39,9 +39,9 @@ class Reader:
         """Whether mail could be sent to it at all."""
         return is_address(self.email)
 
-    async def told(self, tx: Tx) -> list[readers.Told]:
+    async def told(self, tx: Tx) -> list[notices.readers.Told]:
         """Newest first."""
-        return await readers.told(tx, shop_id=self.shop_id, address=self.email)
+        return await notices.readers.told(tx, shop_id=self.shop_id, address=self.email)
 
     async def reminders(self, tx: Tx) -> list[Reminder]:
         if not self.email:
@@ -74,16 +74,16 @@ class Reader:
         )
 
     async def has_unsubscribed(self, tx: Tx) -> bool:
-        return await readers.is_unsubscribed(tx, shop_id=self.shop_id, address=self.email)
+        return await notices.readers.is_unsubscribed(tx, shop_id=self.shop_id, address=self.email)
 
     async def subscribe_again(self, tx: Tx) -> None:
         """Whoever has this address has said so."""
-        await readers.subscribe_again(tx, shop_id=self.shop_id, address=self.email)
+        await notices.readers.subscribe_again(tx, shop_id=self.shop_id, address=self.email)
 
     async def forget(self, tx: Tx) -> None:
         """The address goes from messages, but those about orders that still need their contact, and from what it waits
         for.  That it has unsubscribed stays, as a hash.
         """
-        await readers.forget_address(tx, shop_id=self.shop_id, email=self.email)
+        await notices.readers.forget_address(tx, shop_id=self.shop_id, email=self.email)
         await reader_queries.forget_waiting_address(tx, shop_id=self.shop_id, email=self.email)
         await reader_queries.forget_reminders(tx, shop_id=self.shop_id, email=self.email)

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import psycopg
 
-from shopfloor import fapiao, letters, mail_signing
+from shopfloor import fapiao, letters, mail_signing, notices
 from shopfloor.kernel import logs
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
@@ -25,8 +25,7 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now
 from shopfloor.letters import Attachment, Composed, Envelope, Letter, envelope
-from shopfloor.notices import MOST_UNCERTAIN, Channel, Kind, State, queue, troubles, wait_after
-from shopfloor.notices.queue import Claimed, Ending
+from shopfloor.notices import MOST_UNCERTAIN, Channel, Kind, State, wait_after
 from shopfloor.notifications import service
 from shopfloor.notifications.models import MailServer
 from shopfloor.notifications.smtp import (
@@ -39,7 +38,6 @@ from shopfloor.notifications.smtp import (
     ServerTrouble,
     Uncertain,
 )
-from shopfloor.sms.sending import Texter
 
 BATCH: Final = 100
 # What may be in doubt after a death.
@@ -72,8 +70,8 @@ class Sender:
     async def run_once(self) -> int:
         """Everything that is due now, of every server that takes it.  Returns how many notices were dealt with."""
         async with self.db.transaction() as tx:
-            await queue.take_back(tx)
-            shop_ids = await queue.shops_due(tx, channel=Channel.MAIL)
+            await notices.queue.take_back(tx)
+            shop_ids = await notices.queue.shops_due(tx, channel=Channel.MAIL)
             servers = await service.servers_of(tx, shop_ids=shop_ids, box=self.box, own=self.own)
         by_server: dict[MailServer | None, list[int]] = {}
         for shop_id, server in servers.items():
@@ -96,7 +94,7 @@ class Sender:
             while batch is not None:
                 following = asyncio.create_task(self._next(server, line, shop_ids))
                 going_on = await batch.send()
-                done += len(batch.notices)
+                done += len(batch.claimed)
                 batch = await following
                 if not going_on:
                     if batch is not None:
@@ -116,25 +114,21 @@ class Sender:
     ) -> "_Batch | None":
         claim = new_id()
         async with self.db.transaction() as tx:
-            notices = await queue.claim(
+            claimed = await notices.queue.claim(
                 tx, shop_ids=shop_ids, claim=claim, seconds=self.claim_seconds, limit=self.batch
             )
-        if not notices:
+        if not claimed:
             return None
         async with self.db.transaction() as tx:
             composed = await letters.compose(
                 tx,
-                notices,
+                claimed,
                 origin=self.origin,
-                sealed={each.id: each.sealed for each in notices if each.sealed is not None},
+                sealed={each.id: each.sealed for each in claimed if each.sealed is not None},
                 box=self.box,
                 may_answer=server is not None,
             )
-        return _Batch(self, server, line, claim, notices, composed)
-
-    def by_sms(self) -> Texter:
-        """Who sends what goes by SMS, in its own time."""
-        return Texter(self.db, self.origin, self.box, allowed=self.allowed)
+        return _Batch(self, server, line, claim, claimed, composed)
 
     async def trouble(self, server: MailServer, reason: str) -> None:
         """The server takes nothing just now: ask it later, less and less often, and say so."""
@@ -144,7 +138,7 @@ class Sender:
         self._quiet_until[server.target] = monotonic() + pause
         _log.warning("notifications.server_trouble", host=server.host, reason=reason[:300])
         async with self.db.transaction() as tx:
-            await troubles.note(tx, target=server.target, reason=reason, seconds=pause)
+            await notices.troubles.note(tx, target=server.target, reason=reason, seconds=pause)
 
     async def keys(self, server: MailServer, shop_ids: Collection[int]) -> dict[int, mail_signing.Key]:
         """By shop, what signs its mail through this server; through the installation's own, the installation."""
@@ -169,7 +163,7 @@ class Sender:
         """Whichever process had trouble with it."""
         self._troubles.pop(server.target, None)
         async with self.db.transaction() as tx:
-            await troubles.forget(tx, target=server.target)
+            await notices.troubles.forget(tx, target=server.target)
 
 
 @dataclass(slots=True)
@@ -180,15 +174,15 @@ class _Batch:
     server: MailServer | None
     line: Line | None
     claim: UUID
-    notices: Sequence[Claimed]
-    letters: Mapping[UUID, Composed]
-    _endings: list[Ending] = field(default_factory=list[Ending])
+    claimed: Sequence[notices.queue.Claimed]
+    composed: Mapping[UUID, Composed]
+    _endings: list[notices.queue.Ending] = field(default_factory=list[notices.queue.Ending])
 
     async def send(self) -> bool:
         """False where the server takes nothing more just now."""
-        ready: list[tuple[Claimed, Letter]] = []
-        for each in self.notices:
-            composed = self.letters[each.id]
+        ready: list[tuple[notices.queue.Claimed, Letter]] = []
+        for each in self.claimed:
+            composed = self.composed[each.id]
             ended = self._ended_already(each, composed)
             if ended is None:
                 ready.append((each, composed.letter))
@@ -223,24 +217,26 @@ class _Batch:
 
     async def give_back(self) -> None:
         """Nothing of it leaves: the server takes no more."""
-        self._endings += [_back(each, "server", "") for each in self.notices]
+        self._endings += [_back(each, "server", "") for each in self.claimed]
         await self._write()
 
-    def _ended_already(self, each: Claimed, composed: Composed) -> Ending | None:
+    def _ended_already(self, each: notices.queue.Claimed, composed: Composed) -> notices.queue.Ending | None:
         """Those that do not go to a server at all."""
         subject = composed.letter.subject
         if composed.code == "not_needed":
-            return Ending(each.id, State.DROPPED, subject, "not_needed", counted=False)
+            return notices.queue.Ending(each.id, State.DROPPED, subject, "not_needed", counted=False)
         if self.server is None:
-            return Ending(each.id, State.KEPT, subject, "no_server", counted=False)
+            return notices.queue.Ending(each.id, State.KEPT, subject, "no_server", counted=False)
         if composed.code:
-            return Ending(each.id, State.FAILED, subject, composed.code, counted=False)
+            return notices.queue.Ending(each.id, State.FAILED, subject, composed.code, counted=False)
         if each.expires_at <= now():
             code = "no_answer" if each.uncertain else "too_late"
-            return Ending(each.id, State.FAILED, subject, code, counted=False)
+            return notices.queue.Ending(each.id, State.FAILED, subject, code, counted=False)
         return None
 
-    async def _envelopes(self, server: MailServer, chunk: Sequence[tuple[Claimed, Letter]]) -> list[Envelope]:
+    async def _envelopes(
+        self, server: MailServer, chunk: Sequence[tuple[notices.queue.Claimed, Letter]]
+    ) -> list[Envelope]:
         attached = await self._attachments([each for each, _ in chunk])
         keys = await self.sender.keys(server, {each.shop_id for each, _ in chunk})
         return [
@@ -263,7 +259,7 @@ class _Batch:
         self,
         server: MailServer,
         line: Line,
-        chunk: Sequence[tuple[Claimed, Letter]],
+        chunk: Sequence[tuple[notices.queue.Claimed, Letter]],
         envelopes: Sequence[Envelope],
     ) -> bool:
         """Open the line first: what certainly did not leave is in no doubt."""
@@ -288,7 +284,7 @@ class _Batch:
             return False
         return True
 
-    async def _attachments(self, chunk: Sequence[Claimed]) -> dict[UUID, list[Attachment]]:
+    async def _attachments(self, chunk: Sequence[notices.queue.Claimed]) -> dict[UUID, list[Attachment]]:
         """Files, only of what is about to leave: of a whole batch they would be too much to hold."""
         wanted = [each for each in chunk if each.kind is Kind.FAPIAO and each.facts.get("files")]
         found: dict[UUID, list[Attachment]] = {}
@@ -308,7 +304,7 @@ class _Batch:
         async with self.sender.db.transaction() as tx:
             await self._write_in(tx)
             return frozenset(
-                await queue.hand(tx, ids=ids, claim=self.claim, seconds=self.sender.claim_seconds)
+                await notices.queue.hand(tx, ids=ids, claim=self.claim, seconds=self.sender.claim_seconds)
             )
 
     async def _write(self) -> None:
@@ -318,7 +314,7 @@ class _Batch:
     async def _write_in(self, tx: Tx) -> None:
         endings = self._endings
         if endings:
-            await queue.end(tx, claim=self.claim, endings=endings)
+            await notices.queue.end(tx, claim=self.claim, endings=endings)
             self._endings = []
 
 
@@ -339,23 +335,23 @@ def _send_all(line: Line, messages: Sequence[Envelope]) -> tuple[list[Outcome], 
     return outcomes, problem
 
 
-def _back(each: Claimed, code: str, reply: str) -> Ending:
+def _back(each: notices.queue.Claimed, code: str, reply: str) -> notices.queue.Ending:
     """It did not leave, through no fault of its own."""
-    return Ending(each.id, State.QUEUED, "", code, reply, due_in=5.0, counted=False)
+    return notices.queue.Ending(each.id, State.QUEUED, "", code, reply, due_in=5.0, counted=False)
 
 
-def _ending(each: Claimed, letter: Letter, outcome: Outcome) -> Ending:
+def _ending(each: notices.queue.Claimed, letter: Letter, outcome: Outcome) -> notices.queue.Ending:
     match outcome:
         case Accepted(reply):
-            return Ending(each.id, State.SENT, letter.subject, "", reply)
+            return notices.queue.Ending(each.id, State.SENT, letter.subject, "", reply)
         case Refused(reply):
-            return Ending(each.id, State.REFUSED, letter.subject, "refused", reply)
+            return notices.queue.Ending(each.id, State.REFUSED, letter.subject, "refused", reply)
         case Later(reply):
             pause = wait_after(each.attempts + 1).total_seconds()
-            return Ending(each.id, State.QUEUED, letter.subject, "later", reply, due_in=pause)
+            return notices.queue.Ending(each.id, State.QUEUED, letter.subject, "later", reply, due_in=pause)
         case Uncertain(reply):
             again = each.uncertain + 1 < MOST_UNCERTAIN
-            return Ending(
+            return notices.queue.Ending(
                 each.id,
                 State.QUEUED if again else State.UNKNOWN,
                 letter.subject,

@@ -13,19 +13,7 @@ from shopfloor.kernel.secrets import Box, CannotOpen
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import new_id, now
 from shopfloor.letters import Shown, language_for
-from shopfloor.notices import (
-    TRAITS,
-    Channel,
-    Kind,
-    NewNotice,
-    NotAnAddress,
-    Notice,
-    Trouble,
-    is_address,
-    queue,
-    readers,
-    troubles,
-)
+from shopfloor.notices import TRAITS, Channel, Kind, NewNotice, NotAnAddress, Notice, Trouble, is_address
 from shopfloor.notifications import reader_queries, settings_queries
 from shopfloor.notifications.models import (
     CannotGoAgain,
@@ -52,8 +40,8 @@ async def something_to_send(tx: Tx, *, own: MailServer | None, box: Callable[[],
     if box is not None:
         await answer_resets(tx, box=box)
     if own is None:
-        await queue.keep_mail(tx, but=await settings_queries.shops_with_server(tx))
-    return await queue.something_due(tx)
+        await notices.queue.keep_mail(tx, but=await settings_queries.shops_with_server(tx))
+    return await notices.queue.something_due(tx)
 
 
 async def send_again(
@@ -162,7 +150,7 @@ async def save_mail_server(
     await settings_queries.save_server(
         tx, shop_id=shop_id, server=server, password=sealed if username else None
     )
-    await troubles.forget(tx, target=server.target)
+    await notices.troubles.forget(tx, target=server.target)
 
 
 async def remove_mail_server(tx: Tx, *, shop_id: int) -> None:
@@ -199,7 +187,7 @@ async def trouble(tx: Tx, *, shop_id: int, own: MailServer | None) -> Trouble | 
         if rows
         else own
     )
-    return None if server is None else await troubles.of(tx, target=server.target)
+    return None if server is None else await notices.troubles.of(tx, target=server.target)
 
 
 async def send_test(tx: Tx, *, shop: Shop, recipient: str, person_id: int) -> UUID:
@@ -227,7 +215,7 @@ async def remind(tx: Tx, *, shop_id: int, show_id: int, email: str, locale: str)
     show = await live.show(tx, shop_id=shop_id, show_id=show_id)
     if show.status != live.ShowStatus.PLANNED:
         raise ShowIsOver
-    await readers.subscribe_again(tx, shop_id=shop_id, address=address)
+    await notices.readers.subscribe_again(tx, shop_id=shop_id, address=address)
     await reader_queries.add_reminder(
         tx, reminder_id=new_id(), shop_id=shop_id, show_id=show_id, email=address, locale=language_for(locale)
     )
@@ -249,8 +237,8 @@ async def unsubscribe(tx: Tx, *, shop_id: int, notice_id: UUID) -> None:
     found = await notices.notice(tx, shop_id=shop_id, notice_id=notice_id)
     if not found.recipient:
         return
-    await readers.unsubscribe(tx, shop_id=shop_id, address=found.recipient)
-    await readers.drop_queued_to(
+    await notices.readers.unsubscribe(tx, shop_id=shop_id, address=found.recipient)
+    await notices.readers.drop_queued_to(
         tx,
         shop_id=shop_id,
         recipient=found.recipient,
@@ -259,14 +247,14 @@ async def unsubscribe(tx: Tx, *, shop_id: int, notice_id: UUID) -> None:
 
 
 async def forget_buyers(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> None:
-    await readers.forget_people(tx, shop_id=shop_id, buyers=buyers)
+    await notices.readers.forget_people(tx, shop_id=shop_id, buyers=buyers)
     await reader_queries.forget_place_contacts(tx, shop_id=shop_id, buyers=buyers)
     await sms.forget_places(tx, shop_id=shop_id, buyers=buyers)
 
 
 async def forget_finished(tx: Tx) -> int:
     await sms.forget_used(tx)
-    return await readers.forget_finished(tx, limit=1000)
+    return await notices.readers.forget_finished(tx, limit=1000)
 
 
 # People of the shop

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Final
 from uuid import UUID
 
-from shopfloor import letters
+from shopfloor import letters, notices
 from shopfloor.kernel import logs
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.database import Database
@@ -21,8 +21,7 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now
 from shopfloor.letters import Composed
-from shopfloor.notices import MOST_UNCERTAIN, Channel, State, queue, troubles, wait_after
-from shopfloor.notices.queue import Claimed, Ending
+from shopfloor.notices import MOST_UNCERTAIN, Channel, State, wait_after
 from shopfloor.sms import queries, service
 from shopfloor.sms.models import MOST_SEGMENTS, Gateway, Sealed, answer_of, ask, size_of
 
@@ -45,7 +44,7 @@ _log = logs.get("notifications")
 class _Outcome:
     """`trouble`: the gateway takes nothing just now, whatever the message.  `left`: it may have been sent."""
 
-    ending: Ending
+    ending: notices.queue.Ending
     left: bool = True
     trouble: str = ""
 
@@ -72,8 +71,8 @@ class Texter:
     async def run_once(self) -> int:
         """A round.  Returns how many messages were dealt with."""
         async with self.db.transaction() as tx:
-            await queue.take_back(tx)
-            shops = await queue.shops_due(tx, channel=Channel.SMS)
+            await notices.queue.take_back(tx)
+            shops = await notices.queue.shops_due(tx, channel=Channel.SMS)
             found = [(shop_id, await service.gateway(tx, shop_id=shop_id)) for shop_id in shops]
         work = [
             self._drain(shop_id, gateway)
@@ -87,7 +86,7 @@ class Texter:
         while True:
             claim = new_id()
             async with self.db.transaction() as tx:
-                batch = await queue.claim(
+                batch = await notices.queue.claim(
                     tx,
                     shop_ids=[shop_id],
                     claim=claim,
@@ -117,7 +116,7 @@ class Texter:
     async def _send(
         self,
         claim: UUID,
-        batch: Sequence[Claimed],
+        batch: Sequence[notices.queue.Claimed],
         composed: Mapping[UUID, Composed],
         gateway: Gateway | None,
         sealed: Sealed,
@@ -127,7 +126,7 @@ class Texter:
         endings = [_ended_already(each, composed[each.id], gateway) for each in batch]
         ready = [each for each, ended in zip(batch, endings, strict=True) if ended is None]
         async with self.db.transaction() as tx:
-            await queue.end(tx, claim=claim, endings=[each for each in endings if each is not None])
+            await notices.queue.end(tx, claim=claim, endings=[each for each in endings if each is not None])
         assert gateway is not None or not ready, "kept"
         is_over = False
         for start in range(0, len(ready), AT_ONCE):
@@ -143,10 +142,10 @@ class Texter:
                     if not outcome.left:
                         parts = size_of(composed[each.id].text).parts
                         await service.give_back(tx, gateway=gateway, phone=each.recipient, segments=parts)
-                await queue.end(tx, claim=claim, endings=[each.ending for each in outcomes])
+                await notices.queue.end(tx, claim=claim, endings=[each.ending for each in outcomes])
                 if is_over:
                     rest = [_back(each, "") for each in ready[start + AT_ONCE :]]
-                    await queue.end(tx, claim=claim, endings=rest)
+                    await notices.queue.end(tx, claim=claim, endings=rest)
             if trouble:
                 await self._trouble(gateway, trouble)
                 return False
@@ -155,20 +154,20 @@ class Texter:
         if gateway is not None and ready:
             self._troubles.pop(gateway.target, None)
             async with self.db.transaction() as tx:
-                await troubles.forget(tx, target=gateway.target)
+                await notices.troubles.forget(tx, target=gateway.target)
         return not is_over
 
     async def _taken(
         self,
         claim: UUID,
-        chunk: Sequence[Claimed],
+        chunk: Sequence[notices.queue.Claimed],
         composed: Mapping[UUID, Composed],
         gateway: Gateway,
-    ) -> list[Claimed]:
+    ) -> list[notices.queue.Claimed]:
         """Those that are still ours and fit into the day, counted and said to be about to leave."""
-        going: list[Claimed] = []
+        going: list[notices.queue.Claimed] = []
         async with self.db.transaction() as tx:
-            ended: list[Ending] = []
+            ended: list[notices.queue.Ending] = []
             for each in chunk:
                 parts = size_of(composed[each.id].text).parts
                 why = await service.take(
@@ -176,17 +175,21 @@ class Texter:
                 )
                 if why:
                     ended.append(
-                        Ending(each.id, State.FAILED, composed[each.id].letter.subject, why, counted=False)
+                        notices.queue.Ending(
+                            each.id, State.FAILED, composed[each.id].letter.subject, why, counted=False
+                        )
                     )
                 else:
                     going.append(each)
-            await queue.end(tx, claim=claim, endings=ended)
-            ours = await queue.hand(
+            await notices.queue.end(tx, claim=claim, endings=ended)
+            ours = await notices.queue.hand(
                 tx, ids=[each.id for each in going], claim=claim, seconds=self.claim_seconds
             )
         return [each for each in going if each.id in ours]
 
-    async def _ask(self, gateway: Gateway, sealed: Sealed, each: Claimed, composed: Composed) -> _Outcome:
+    async def _ask(
+        self, gateway: Gateway, sealed: Sealed, each: notices.queue.Claimed, composed: Composed
+    ) -> _Outcome:
         if self._client is None:
             self._client = Outbound(allowed=self.allowed)
         asked = ask(gateway, sealed, phone=each.recipient, text=composed.text, id=each.id)
@@ -207,7 +210,9 @@ class Texter:
         if said.taken:
             parts = size_of(composed.text).parts
             return _Outcome(
-                Ending(each.id, State.SENT, subject, "", reply, segments=parts, reference=said.reference)
+                notices.queue.Ending(
+                    each.id, State.SENT, subject, "", reply, segments=parts, reference=said.reference
+                )
             )
         if answer.status in _NOT_LET_IN:
             return _Outcome(_back(each, reply), left=False, trouble=reply[:300])
@@ -215,9 +220,12 @@ class Texter:
         if again and each.attempts + 1 < MOST_TRIES:
             pause = wait_after(each.attempts + 1).total_seconds()
             return _Outcome(
-                Ending(each.id, State.QUEUED, subject, "sms_later", reply, due_in=pause), left=False
+                notices.queue.Ending(each.id, State.QUEUED, subject, "sms_later", reply, due_in=pause),
+                left=False,
             )
-        return _Outcome(Ending(each.id, State.REFUSED, subject, "sms_refused", reply), left=False)
+        return _Outcome(
+            notices.queue.Ending(each.id, State.REFUSED, subject, "sms_refused", reply), left=False
+        )
 
     async def _trouble(self, gateway: Gateway, reason: str) -> None:
         count = self._troubles.get(gateway.target, 0)
@@ -226,37 +234,39 @@ class Texter:
         self._quiet_until[gateway.target] = monotonic() + pause
         _log.warning("notifications.gateway_trouble", shop_id=gateway.shop_id, reason=reason[:300])
         async with self.db.transaction() as tx:
-            await troubles.note(tx, target=gateway.target, reason=reason, seconds=pause)
+            await notices.troubles.note(tx, target=gateway.target, reason=reason, seconds=pause)
 
 
-def _ended_already(each: Claimed, composed: Composed, gateway: Gateway | None) -> Ending | None:
+def _ended_already(
+    each: notices.queue.Claimed, composed: Composed, gateway: Gateway | None
+) -> notices.queue.Ending | None:
     """Those that no gateway is asked for."""
     subject = composed.letter.subject
     if composed.code == "not_needed":
-        return Ending(each.id, State.DROPPED, subject, "not_needed", counted=False)
+        return notices.queue.Ending(each.id, State.DROPPED, subject, "not_needed", counted=False)
     parts = size_of(composed.text).parts
     if gateway is None:
-        return Ending(each.id, State.KEPT, subject, "no_gateway", counted=False)
+        return notices.queue.Ending(each.id, State.KEPT, subject, "no_gateway", counted=False)
     if gateway.keeps:
-        return Ending(each.id, State.KEPT, subject, "sms_kept", counted=False, segments=parts)
+        return notices.queue.Ending(each.id, State.KEPT, subject, "sms_kept", counted=False, segments=parts)
     if composed.code:
-        return Ending(each.id, State.FAILED, subject, composed.code, counted=False)
+        return notices.queue.Ending(each.id, State.FAILED, subject, composed.code, counted=False)
     if each.expires_at <= now():
         code = "no_answer" if each.uncertain else "too_late"
-        return Ending(each.id, State.FAILED, subject, code, counted=False)
+        return notices.queue.Ending(each.id, State.FAILED, subject, code, counted=False)
     if parts > MOST_SEGMENTS:
-        return Ending(each.id, State.FAILED, subject, "sms_too_long", counted=False)
+        return notices.queue.Ending(each.id, State.FAILED, subject, "sms_too_long", counted=False)
     return None
 
 
-def _back(each: Claimed, reply: str) -> Ending:
+def _back(each: notices.queue.Claimed, reply: str) -> notices.queue.Ending:
     """It did not leave, through no fault of its own."""
-    return Ending(each.id, State.QUEUED, "", "gateway", reply, due_in=5.0, counted=False)
+    return notices.queue.Ending(each.id, State.QUEUED, "", "gateway", reply, due_in=5.0, counted=False)
 
 
-def _unsure(each: Claimed, composed: Composed, reply: str) -> Ending:
+def _unsure(each: notices.queue.Claimed, composed: Composed, reply: str) -> notices.queue.Ending:
     again = each.uncertain + 1 < MOST_UNCERTAIN
-    return Ending(
+    return notices.queue.Ending(
         each.id,
         State.QUEUED if again else State.UNKNOWN,
         composed.letter.subject,

@@ -18,7 +18,7 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box, CannotOpen
 from shopfloor.kernel.values import new_id, now
 from shopfloor.letters import LANGUAGES, Context, Told, UnknownPlaceholder, language_for, placeholders_in
-from shopfloor.notices import Kind, NewNotice, Trouble, UnknownNotice, readers, troubles
+from shopfloor.notices import Kind, NewNotice, Trouble, UnknownNotice
 from shopfloor.sms import queries
 from shopfloor.sms.models import (
     KINDS,
@@ -141,7 +141,7 @@ async def save(tx: Tx, *, box: Box, shop_id: int, form: Form, private: Sequence[
         content = json.dumps({"headers": sealed.headers, "secret": sealed.secret})
         closed = box.seal(content, about=_about(changed))
     await queries.save_gateway(tx, gateway=changed, sealed=closed)
-    await troubles.forget(tx, target=changed.target)
+    await notices.troubles.forget(tx, target=changed.target)
 
 
 def _check_url(url: str, private: Sequence[Network]) -> None:
@@ -182,7 +182,7 @@ async def remove(tx: Tx, *, shop_id: int) -> None:
 
 
 async def trouble(tx: Tx, *, gateway: Gateway) -> Trouble | None:
-    return await troubles.of(tx, target=gateway.target)
+    return await notices.troubles.of(tx, target=gateway.target)
 
 
 # Who is told
@@ -239,7 +239,7 @@ async def want(tx: Tx, *, shop_id: int, order_id: UUID, phone: str, wording: str
         full = number(found, phone)
     except NotAPhone:
         return False
-    await readers.subscribe_again(tx, shop_id=shop_id, address=full)
+    await notices.readers.subscribe_again(tx, shop_id=shop_id, address=full)
     await queries.want(tx, shop_id=shop_id, order_id=order_id, wording=wording[:500])
     return True
 
@@ -250,8 +250,8 @@ async def want_no_more(tx: Tx, *, shop_id: int, order_id: UUID, phone: str) -> N
     found = await queries.gateway(tx, shop_id=shop_id)
     full = phones.e164(phone, region="" if found is None else found.region)
     if full:
-        await readers.unsubscribe(tx, shop_id=shop_id, address=full)
-        await readers.drop_queued_to(
+        await notices.readers.unsubscribe(tx, shop_id=shop_id, address=full)
+        await notices.readers.drop_queued_to(
             tx,
             shop_id=shop_id,
             recipient=full,
@@ -271,7 +271,7 @@ async def tell_me_of_place(
     if found is None:
         raise NoSms
     full = number(found, phone)
-    await readers.subscribe_again(tx, shop_id=shop_id, address=full)
+    await notices.readers.subscribe_again(tx, shop_id=shop_id, address=full)
     await queries.save_place(
         tx, waiting=waiting_id, shop_id=shop_id, buyer=buyer, phone=full, locale=language_for(locale)
     )
@@ -429,5 +429,5 @@ def is_too_long(preview: Preview) -> bool:
 
 async def forget_number(tx: Tx, *, shop_id: int, phone: str) -> None:
     """The number goes from messages, but those about orders that still need their contact, and from waitlists."""
-    await readers.forget_address(tx, shop_id=shop_id, email=phone)
+    await notices.readers.forget_address(tx, shop_id=shop_id, email=phone)
     await queries.forget_number(tx, shop_id=shop_id, phone=phone)

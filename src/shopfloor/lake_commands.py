@@ -102,10 +102,10 @@ def replay(settings: Settings, *, reasons: tuple[str, ...], dry_run: bool) -> No
 
 
 async def _replay(settings: Settings, reasons: tuple[str, ...] | None) -> int:
-    one = collector.Collector(settings.lake_dir, f"replay-{socket.gethostname()}-{os.getpid()}")
-    await one.start()
+    lake = collector.Collector(settings.lake_dir, f"replay-{socket.gethostname()}-{os.getpid()}")
+    await lake.start()
     try:
-        taken, _ = await one.replay(reasons)
+        taken, _ = await lake.replay(reasons)
     finally:
-        await one.close()
+        await lake.close()
     return taken

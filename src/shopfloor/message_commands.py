@@ -109,9 +109,9 @@ async def _dkim(
     for record in known.records:
         click.echo(f"{record.name}\n    TXT  {record.value}")
         if record in found:
-            told = found[record]
+            state = found[record]
             click.echo(
-                f"    in DNS: {_FOUND[told.found]}" + "".join(f"\n      {value}" for value in told.values)
+                f"    in DNS: {_FOUND[state.found]}" + "".join(f"\n      {value}" for value in state.values)
             )
     click.echo(f"Mail from {server.sender} is {'signed' if known.signs else 'not signed yet'}.")
     return not check or known.signs

@@ -329,10 +329,10 @@ async def run(db: Database, *, archive: Path, consumers: Collection[str], at: da
     """
     at = now() if at is None else at
     done = Done()
-    made = await make_months(db, at=at)
-    if made is None:
+    months = await make_months(db, at=at)
+    if months is None:
         return done
-    done.months_made += made
+    done.months_made += months
     async with db.transaction() as tx:
         done.months_dropped += await outbox.forget(tx, before=at - _after(FACTS), consumers=consumers)
     done.months_closed += await inventory.close_months(db, before=at - _after(JOURNAL), archive=archive)
@@ -362,8 +362,8 @@ async def make_months(db: Database, *, at: datetime | None = None) -> list[str] 
     async with db.transaction() as tx:
         if not await tx.value("SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=_LOCK):
             return None
-        made = await partitions.keep_ahead(tx, schema="kernel", table="outbox", at=at)
-        return [*made, *await inventory.make_months(tx, at=at)]
+        months = await partitions.keep_ahead(tx, schema="kernel", table="outbox", at=at)
+        return [*months, *await inventory.make_months(tx, at=at)]
 
 
 _LOCK: Final = 0x5_40_9F_10_27

@@ -38,17 +38,17 @@ def describe(app: FastAPI, *, path: str, public: Callable[[], set[tuple[str, str
     It is made once, when it is first asked for, which takes a second: beside the loop that serves everybody.
     `public` says which operations (method, path) need no session; `cookie` is where it stands.
     """
-    made: Future[bytes] | None = None
+    written: Future[bytes] | None = None
 
     def make() -> bytes:
         return msgspec.json.encode(completed(app.openapi(), public=public(), cookie=cookie))
 
     @route_access.public
     async def answer(_: Request) -> Response:
-        nonlocal made
-        if made is None or (made.done() and made.exception() is not None):
-            made = asyncio.get_running_loop().run_in_executor(None, make)
-        return Response(await asyncio.shield(made), media_type="application/json")
+        nonlocal written
+        if written is None or (written.done() and written.exception() is not None):
+            written = asyncio.get_running_loop().run_in_executor(None, make)
+        return Response(await asyncio.shield(written), media_type="application/json")
 
     app.add_route(path, answer, include_in_schema=False)
 

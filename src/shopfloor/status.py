@@ -63,37 +63,37 @@ def _address(settings: Settings, state: certificates.State | None) -> str | None
 
 
 def lines(found: Status) -> list[str]:
-    told = [f"Shopfloor {found.version}, data in {found.data_dir}"]
+    said = [f"Shopfloor {found.version}, data in {found.data_dir}"]
     if found.https == "off":
         return [
-            *told,
+            *said,
             "HTTPS: off. Cameras in the browser, notifications and scanners need it; see docs/https.md.",
         ]
     if found.https == "proxy":
-        return [*told, f"HTTPS: by the proxy that serves {found.address}."]
+        return [*said, f"HTTPS: by the proxy that serves {found.address}."]
     state = found.certificate
     assert state is not None
     held = state.certificate
     if held is None:
-        told.append("HTTPS: no certificate yet.")
+        said.append("HTTPS: no certificate yet.")
     else:
         now = datetime.now(UTC)
         ends = f"{held.not_after:%Y-%m-%d %H:%M} UTC"
         left = (held.not_after - now).days
         until = f"good until {ends} ({left} days)" if held.not_after > now else f"expired at {ends}"
-        told += [
+        said += [
             f"HTTPS: {', '.join([*held.names, *held.addresses])}",
             f"Certificate by {held.issuer}, {until}, to be renewed from {held.renew_at:%Y-%m-%d %H:%M} UTC on",
         ]
         if held.left_out:
-            told.append(f"Not covered: {', '.join(held.left_out)}; our authority may not sign for them.")
+            said.append(f"Not covered: {', '.join(held.left_out)}; our authority may not sign for them.")
         if held.source is certificates.Source.DOMAIN and not held.is_trusted:
-            told.append("Browsers do not trust this authority; a staging one is for trying out.")
+            said.append("Browsers do not trust this authority; a staging one is for trying out.")
     if state.problem is not None:
-        told.append(f"Not renewed ({state.failures} tries, {state.problem.code}): {state.problem.message}")
+        said.append(f"Not renewed ({state.failures} tries, {state.problem.code}): {state.problem.message}")
     if state.next_try_at is not None:
-        told.append(f"Next try at {state.next_try_at:%Y-%m-%d %H:%M} UTC")
-    return told
+        said.append(f"Next try at {state.next_try_at:%Y-%m-%d %H:%M} UTC")
+    return said
 
 
 def as_json(found: Status) -> str:

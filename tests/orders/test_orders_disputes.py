@@ -83,7 +83,11 @@ async def hear(market: Market, connection_id: int, *said: Dispute) -> disputes.D
         async with market.db.transaction() as tx:
             found.append(
                 await disputed.apply(
-                    tx, shop_id=market.shop_id, connection_id=connection_id, provider_name="stripe", told=each
+                    tx,
+                    shop_id=market.shop_id,
+                    connection_id=connection_id,
+                    provider_name="stripe",
+                    dispute=each,
                 )
             )
     return found[-1]

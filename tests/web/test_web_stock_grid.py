@@ -53,11 +53,11 @@ async def test_many_cells_are_saved_at_once_and_undone(stage: Stage) -> None:
     assert await shelf(stage) == {(m, first): 1, (large, second): 7, (oat, first): 4}
     after = (await stage.client.get(saved.headers["location"])).text
     assert "3 cells saved." in after
-    [undo] = re.findall(r'name="made" value="([^"]+)"', after)
+    [undo] = re.findall(r'name="change" value="([^"]+)"', after)
 
-    await stage.client.post(UNDO, data={"made": undo})
+    await stage.client.post(UNDO, data={"change": undo})
     assert await shelf(stage) == {(m, first): 3}
-    again = await stage.client.post(UNDO, data={"made": undo}, follow_redirects=True)
+    again = await stage.client.post(UNDO, data={"change": undo}, follow_redirects=True)
     assert "This can&#39;t be undone" in again.text
     assert await shelf(stage) == {(m, first): 3}
 
@@ -67,7 +67,7 @@ async def test_what_is_undone_is_what_was_saved_whatever_the_form_says(stage: St
     await signed_in(stage)
     before = await shelf(stage)
     [(_, place)] = before
-    made_up = await stage.client.post(UNDO, data={"changes": f"{m}_{place}_-500000", "made": "1"})
+    made_up = await stage.client.post(UNDO, data={"changes": f"{m}_{place}_-500000", "change": "1"})
     saved = await stage.client.post(
         GRID, data={f"units-{m}-{place}": "9", f"was-{m}-{place}": "3", "listed": "shirt|||"}
     )
@@ -75,13 +75,13 @@ async def test_what_is_undone_is_what_was_saved_whatever_the_form_says(stage: St
     # Somebody else of the shop who learns the name of a save can't undo it.
     mine = stage.client.cookies["session"]
     stage.client.cookies.set("session", await member(stage, accounts.Role.MERCHANDISER, "Hanna"))
-    others = await stage.client.post(UNDO, data={"made": made})
+    others = await stage.client.post(UNDO, data={"change": made})
     stage.client.cookies.set("session", mine)
 
     assert saved.headers["location"].startswith(f"{GRID}?search=shirt&made=")
     assert (made_up.status_code, others.status_code) == (303, 303)
     assert await shelf(stage) == {(m, place): 9}
-    undone = await stage.client.post(UNDO, data={"made": made, "listed": "shirt|||"})
+    undone = await stage.client.post(UNDO, data={"change": made, "listed": "shirt|||"})
     assert undone.headers["location"] == f"{GRID}?search=shirt"
     assert await shelf(stage) == before
 

@@ -96,7 +96,7 @@ async def ask(
     )
     if not await queries.insert(tx, request):
         return
-    [told] = [each for each in await queries.of_order(tx, order_id=order_id) if each.id == request.id]
+    [kept] = [each for each in await queries.of_order(tx, order_id=order_id) if each.id == request.id]
     await outbox.record(
         tx,
         RefundAsked(
@@ -107,7 +107,7 @@ async def ask(
             amount_minor=amount.minor,
             why=why,
             asked_by=request.asked_by,
-            asked_by_name=told.asked_by_name,
+            asked_by_name=kept.asked_by_name,
         ),
     )
 

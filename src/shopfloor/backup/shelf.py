@@ -218,11 +218,11 @@ def forget_all_but(place: Path, count: int) -> list[str]:
     return gone
 
 
-def copied(source: Path, target: Path, told: Callable[[int], None]) -> Kept:
+def copied(source: Path, target: Path, progress: Callable[[int], None]) -> Kept:
     """Copy a file as long as it is now, durably; it may grow meanwhile."""
     with source.open("rb") as file:
         found = os.fstat(file.fileno())
-        kept = written(target, _pieces(file, found.st_size), told)
+        kept = written(target, _pieces(file, found.st_size), progress)
     return Kept(kept.bytes, kept.sha256, found.st_mtime_ns)
 
 
@@ -232,14 +232,14 @@ def _pieces(file: IO[bytes], left: int) -> Iterator[bytes]:
         yield piece
 
 
-def written(target: Path, pieces: Iterable[bytes], told: Callable[[int], None]) -> Kept:
-    """A new file, durably; `told` hears of each piece before it is written, and may refuse it."""
+def written(target: Path, pieces: Iterable[bytes], progress: Callable[[int], None]) -> Kept:
+    """A new file, durably; `progress` hears of each piece before it is written, and may refuse it."""
     digest = hashlib.sha256()
     size = 0
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with target.open("xb") as file:
         for piece in pieces:
-            told(len(piece))
+            progress(len(piece))
             file.write(piece)
             digest.update(piece)
             size += len(piece)

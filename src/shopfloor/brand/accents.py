@@ -67,9 +67,9 @@ def checked_colour(text: str) -> str:
     return "#" + (digits if len(digits) == 6 else "".join(digit * 2 for digit in digits))
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(colour: str, other: str) -> float:
     """Between 1 and 21."""
-    lighter, darker = sorted((_luminance(_parts(one)), _luminance(_parts(other))), reverse=True)
+    lighter, darker = sorted((_luminance(_parts(colour)), _luminance(_parts(other))), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 
 

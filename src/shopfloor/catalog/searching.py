@@ -72,7 +72,7 @@ def _of_character(character: str) -> list[str]:
     # Read when the library is first imported.
     os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
     [ways] = pypinyin.pinyin(character, style=pypinyin.Style.NORMAL, heteronym=True)
-    return list(dict.fromkeys(way for one in ways for way in (one, one.replace("v", "u"))))
+    return list(dict.fromkeys(way for spelling in ways for way in (spelling, spelling.replace("v", "u"))))
 
 
 def words_of(search: str) -> list[str]:
@@ -107,21 +107,21 @@ async def forget(tx: Tx, *, product_id: int) -> None:
 
 async def make_search(db: Database) -> int:
     """Of all products that a release wrote that knew nothing of it."""
-    made = 0
+    indexed = 0
     while True:
         async with db.transaction() as tx:
             rows = await _without_search(tx, product_id=None, limit=100)
             for row in rows:
                 await _keep(tx, row)
-        made += len(rows)
+        indexed += len(rows)
         if len(rows) < 100:
-            return made
+            return indexed
 
 
 async def _keep(tx: Tx, row: _Texts) -> None:
-    made: list[str] = []
+    found_pieces: list[str] = []
     if any(_CHINESE.search(text) for text in row.texts):
-        made = await asyncio.to_thread(pieces, row.texts)
+        found_pieces = await asyncio.to_thread(pieces, row.texts)
     text = folded("\n".join(row.texts))
     await tx.run(
         """
@@ -132,7 +132,7 @@ async def _keep(tx: Tx, row: _Texts) -> None:
         """,
         product_id=row.id,
         text=text,
-        pieces=made,
+        pieces=found_pieces,
     )
 
 

@@ -204,9 +204,9 @@ def _account_key(directory: str, store: Store) -> Any:
     try:
         kept = json.loads(store.files.get(name))
     except FileNotFoundError:
-        made = jwk.JWKEC(key=ec.generate_private_key(ec.SECP256R1()))
-        store.files.put(name, json.dumps({"directory": directory, "key": made.to_json()}).encode())
-        return made
+        key = jwk.JWKEC(key=ec.generate_private_key(ec.SECP256R1()))
+        store.files.put(name, json.dumps({"directory": directory, "key": key.to_json()}).encode())
+        return key
     return jwk.JWKEC.from_json(kept["key"])
 
 

@@ -123,9 +123,9 @@ def _target(scope: Scope) -> str:
 
 
 async def _say(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-    told = [
+    sent_headers = [
         *RAW_HEADERS, (b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"), *headers,
     ]  # fmt: skip
-    await send({"type": "http.response.start", "status": status, "headers": told})
+    await send({"type": "http.response.start", "status": status, "headers": sent_headers})
     await send({"type": "http.response.body", "body": body})

@@ -196,7 +196,7 @@ async def create(tx: Tx, *, actor: Actor, title: str, titles: Mapping[str, str])
     handle = handle_from(title)
     if any(each.handle == handle for each in known):
         handle = f"{handle}-{secrets.token_hex(3)}"
-    made = await tx.value(
+    collection_id = await tx.value(
         """
         INSERT INTO collections.collection (shop_id, handle, title, titles, position)
         VALUES (%(shop_id)s, %(handle)s, %(title)s, %(titles)s, %(position)s) RETURNING id
@@ -207,7 +207,7 @@ async def create(tx: Tx, *, actor: Actor, title: str, titles: Mapping[str, str])
         titles=Jsonb(checked),
         position=max((each.position for each in known), default=0) + 1,
     )
-    return await _told(tx, shop_id, made)
+    return await _told(tx, shop_id, collection_id)
 
 
 async def change(

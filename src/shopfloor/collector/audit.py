@@ -78,10 +78,10 @@ def _facts(
     return whole
 
 
-def _joined(one: Invariant, other: Invariant) -> Invariant:
-    figures = {name: value + other.figures[name] for name, value in one.figures.items()}
-    offending = (*one.offending, *other.offending)[:_MOST]
-    return Invariant(one.name, one.passed and other.passed, figures, offending)
+def _joined(first: Invariant, other: Invariant) -> Invariant:
+    figures = {name: value + other.figures[name] for name, value in first.figures.items()}
+    offending = (*first.offending, *other.offending)[:_MOST]
+    return Invariant(first.name, first.passed and other.passed, figures, offending)
 
 
 def _files(view: lake.Lake, damaged: list[str], count: int) -> list[Invariant]:
@@ -173,7 +173,7 @@ def _repeated(rows: Sequence[bytes]) -> Iterator[bytes]:
         days.setdefault(row[:_KEY], []).append(int.from_bytes(row[_KEY:], "little"))
     for key, seen in days.items():
         seen.sort()
-        yield from (key for one, next_ in pairwise(seen) if next_ - one < DEDUP_DAYS)
+        yield from (key for earlier, next_ in pairwise(seen) if next_ - earlier < DEDUP_DAYS)
 
 
 def _named(view: lake.Lake, keys: set[bytes]) -> Iterator[str]:

@@ -169,10 +169,10 @@ def _merge(store: Storage, batch: Sequence[manifest.Numbered], rows: int) -> lis
     return merged
 
 
-def _same(one: columns.ArrowTable, other: columns.ArrowTable) -> bool:
+def _same(first: columns.ArrowTable, other: columns.ArrowTable) -> bool:
     """Bit by bit, for what is not a number is not equal to itself."""
-    bits = [each["seconds"].combine_chunks().view(pa.int64()) for each in (one, other)]
-    return bits[0].equals(bits[1]) and one.drop_columns(["seconds"]).equals(other.drop_columns(["seconds"]))
+    bits = [each["seconds"].combine_chunks().view(pa.int64()) for each in (first, other)]
+    return bits[0].equals(bits[1]) and first.drop_columns(["seconds"]).equals(other.drop_columns(["seconds"]))
 
 
 def _whole(store: Storage, file: SealedFile) -> bytes:

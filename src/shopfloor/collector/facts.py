@@ -77,7 +77,7 @@ def _each(element: Any) -> list[Any]:
         return [element]
     alike = dict(cast("Mapping[str, Any]", element))
     ids, buyers = alike.pop("ids"), alike.pop("buyers")
-    return [{"id": one, "buyer": buyer, **alike} for one, buyer in zip(ids, buyers, strict=True)]
+    return [{"id": fact_id, "buyer": buyer, **alike} for fact_id, buyer in zip(ids, buyers, strict=True)]
 
 
 def compare(fact_ids: Iterable[UUID], lake_ids: Iterable[str], *, since: datetime | None = None) -> Invariant:
@@ -127,8 +127,8 @@ def _complete(parts: list[str]) -> bool:
 
 def _is_older(fact: str, since: datetime | None) -> bool:
     """Ids are made a little before their fact is recorded, by another clock."""
-    made = made_at(UUID(fact))
-    return since is not None and made is not None and made < since + timedelta(hours=1)
+    made_on = made_at(UUID(fact))
+    return since is not None and made_on is not None and made_on < since + timedelta(hours=1)
 
 
 def _is_uuid(text: str) -> bool:

@@ -69,7 +69,7 @@ def claim(directory: Path, day: date, segment: SegmentId, keys: Sequence[bytes])
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(_ADD_SEGMENT, (str(segment),))
         (number,) = connection.execute(_SEGMENT, (str(segment),)).fetchone()
-        connection.executemany(_CLAIM, ((one, number) for one in keys))
+        connection.executemany(_CLAIM, ((each, number) for each in keys))
         connection.execute("COMMIT")
 
 

@@ -168,17 +168,17 @@ def _first_copies(
     if not arrived:
         return []
     visible = {str(segment) for segment, _ in open_segments}
-    keys = [one for _, _, _, one in arrived]
+    keys = [key for _, _, _, key in arrived]
     owners = {
-        one: owner
-        for one, owner in index.owners(directory, keys, arrived[0][1].date()).items()
+        key: owner
+        for key, owner in index.owners(directory, keys, arrived[0][1].date()).items()
         # A claim by a segment this view does not see must not hide the copy it does see.
         if owner in visible or snapshot.holds(SegmentId.read(owner))
     }
     first: dict[bytes, tuple[datetime, Event]] = {}
-    for segment, received, event, one in arrived:
-        if owners.get(one, segment) == segment:
-            first.setdefault(one, (received, event))
+    for segment, received, event, key in arrived:
+        if owners.get(key, segment) == segment:
+            first.setdefault(key, (received, event))
     return list(first.values())
 
 
@@ -197,8 +197,8 @@ def _condition(
     if not conditions:
         return None
     whole = conditions[0]
-    for one in conditions[1:]:
-        whole &= one
+    for condition in conditions[1:]:
+        whole &= condition
     return whole
 
 

@@ -158,9 +158,9 @@ def _decide(
     taken = index.owners(directory, keys, day)
     name = str(segment)
     accepted: dict[bytes, tuple[datetime, Event]] = {}
-    for one, arrived in zip(keys, events, strict=True):
-        if taken.get(one, name) == name:
-            accepted.setdefault(one, arrived)
+    for key, arrived in zip(keys, events, strict=True):
+        if taken.get(key, name) == name:
+            accepted.setdefault(key, arrived)
     index.claim(directory, day, segment, list(accepted))
     index.forget(directory, min(day, now().date()) - timedelta(days=DEDUP_DAYS + 1))
     return list(accepted.values())

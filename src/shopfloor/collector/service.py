@@ -205,7 +205,7 @@ class Collector:
             closed = await self._on_disk(self._rotate)
             # What is opened from here on has a higher number and stays untouched.
             sealed = await asyncio.to_thread(self._seal_through, closed)
-        self.counters.sealed += sum(one.accepted for one in sealed)
+        self.counters.sealed += sum(each.accepted for each in sealed)
         return sealed
 
     async def replay(self, reasons: Sequence[str] | None = None) -> tuple[int, int]:
@@ -385,10 +385,12 @@ class Collector:
         return self._number
 
     def _seal_through(self, number: int) -> list[Sealed]:
-        mine = [
+        of_this_writer = [
             segment
             for segment, _ in log.segments(self.directory)
             if segment.writer == self.writer and segment.number <= number
         ]
         seal = sealer.seal if self._sealing is None else self._sealing.seal
-        return seal(self.directory, [*mine, *sealer.orphans(self.directory, except_writer=self.writer)])
+        return seal(
+            self.directory, [*of_this_writer, *sealer.orphans(self.directory, except_writer=self.writer)]
+        )

@@ -262,7 +262,7 @@ async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
     """Everything of a customer, as JSON.  Chat only of browsers in which they signed in: others are not proved theirs."""
     joined = await order_queries.joined(tx, shop_id=customer.shop_id, customer_id=customer.id)
     browsers = await signing_in_queries.browsers(tx, shop_id=customer.shop_id, customer_id=customer.id)
-    told = {
+    message = {
         "customer": service.as_json(customer),
         "orders": [
             {
@@ -283,10 +283,10 @@ async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
             for each in await account_queries.notes(tx, shop_id=customer.shop_id, customer_id=customer.id)
         ],
         "messages": [
-            told
+            message
             for contact in (customer.email, customer.proven_phone)
             if contact
-            for told in await notifications.Reader(customer.shop_id, contact).told(tx)
+            for message in await notifications.Reader(customer.shop_id, contact).told(tx)
         ],
         "reminders": await reader_of(customer).reminders(tx),
         "unsubscribed": bool(customer.email) and await reader_of(customer).has_unsubscribed(tx),
@@ -295,7 +295,7 @@ async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
         "chat": await account_queries.said(tx, shop_id=customer.shop_id, shoppers=browsers),
         "browsers": browsers,
     }
-    kept: dict[str, Any] = msgspec.to_builtins(told)
+    kept: dict[str, Any] = msgspec.to_builtins(message)
     return kept
 
 

@@ -68,7 +68,7 @@ async def remind(tx: Tx, *, shop_id: int, show_id: int) -> int:
     for each in await stock.held_by(tx, shop_id=shop_id, buyer=None, pool_id=show.pool_id):
         if each.expires_at >= until:
             kept.setdefault(each.buyer, []).append(each)
-    told = 0
+    reminded = 0
     currency = (await accounts.shop(tx, shop_id)).currency
     for contact in await basket_queries.contacts(tx, shop_id=shop_id, buyers=list(kept)) if kept else []:
         key = secrets.token_urlsafe(18)
@@ -99,5 +99,5 @@ async def remind(tx: Tx, *, shop_id: int, show_id: int) -> int:
                 expires_at=until,
             ),
         )
-        told += 1
-    return told
+        reminded += 1
+    return reminded

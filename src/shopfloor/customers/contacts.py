@@ -43,8 +43,8 @@ async def join_by_phone(tx: Tx, *, shop_id: int, customer_id: UUID, phone: str) 
     found = await queries.unclaimed_by_phone(tx, shop_id=shop_id, ending=phones.ending(phone))
     same = phones.same([each.contact_phone for each in found], phone, region=region)
     if same:
-        mine = [found[place].id for place in same]
-        await order_queries.claim_orders(tx, shop_id=shop_id, customer_id=customer_id, order_ids=mine)
+        own_ids = [found[place].id for place in same]
+        await order_queries.claim_orders(tx, shop_id=shop_id, customer_id=customer_id, order_ids=own_ids)
     guests = await order_queries.guests_by_phone(tx, shop_id=shop_id, forms=_forms(phone), but=customer_id)
     await _absorb(tx, shop_id=shop_id, guests=guests, customer_id=customer_id)
 

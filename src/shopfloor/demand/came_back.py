@@ -52,7 +52,14 @@ def changes(
     """
     found: dict[int, Change] = defaultdict(Change)
     left = dict(taken)
-    for each in sorted(returned, key=lambda one: (one.variant_id, one.reason, one.exchanged_for or 0)):
+    for each in sorted(
+        returned,
+        key=lambda returned_units: (
+            returned_units.variant_id,
+            returned_units.reason,
+            returned_units.exchanged_for or 0,
+        ),
+    ):
         units = min(each.units, left.get(each.variant_id, 0))
         step = _STEP.get(each.reason)
         if each.exchanged_for is not None:
@@ -102,8 +109,8 @@ def past(
     """What earlier shows say, without what came back of them; each show weighed `weight` times the one after it."""
     options = {each.variant_id: (each.product_id, each.options) for each in signals}
     by_show: dict[int, list[CameBack]] = defaultdict(list)
-    for one in returned:
-        by_show[one.show_id].append(one)
+    for units in returned:
+        by_show[units.show_id].append(units)
     taken: dict[int, dict[int, int]] = defaultdict(dict)
     for seen in observed:
         taken[seen.show_id][seen.variant_id] = seen.units
@@ -132,17 +139,17 @@ def _next_size(
     """The variant of the nearest size that is larger (`step` 1) or smaller (-1)."""
     if variant_id not in options:
         return None
-    product_id, mine = options[variant_id]
+    product_id, own_options = options[variant_id]
     family = {
         other: theirs
         for other, (product, theirs) in options.items()
         if product == product_id and (other in among or other == variant_id)
     }
     name = _size_option(list(family.values()))
-    own = None if name is None else _rank(mine.get(name, ""))
+    own = None if name is None else _rank(own_options.get(name, ""))
     if name is None or own is None:
         return None
-    rest = {key: value for key, value in mine.items() if key != name}
+    rest = {key: value for key, value in own_options.items() if key != name}
     beyond: list[tuple[float, int]] = []
     for other, theirs in family.items():
         rank = _rank(theirs.get(name, ""))

@@ -343,7 +343,7 @@ def learn(
     assumed = assumed or Assumptions()
     groups = _by_product(signals)
     shown = {signal.variant_id for signal in signals}
-    known = {one.variant_id: one for one in past if one.variant_id in shown}
+    known = {each.variant_id: each for each in past if each.variant_id in shown}
 
     prior = product_prior(_observed(groups, past))
     effects = option_effects(signals, weight=assumed.option_weight)
@@ -361,7 +361,7 @@ def learn(
         for at, signal in enumerate(product.group)
     ]
     order = {signal.variant_id: at for at, signal in enumerate(signals)}
-    return sorted(foreseen, key=lambda one: order[one.variant_id])
+    return sorted(foreseen, key=lambda each: order[each.variant_id])
 
 
 def _observed(groups: Mapping[int, Sequence[Signal]], past: Sequence[Past]) -> list[tuple[float, float]]:
@@ -375,8 +375,8 @@ def _observed(groups: Mapping[int, Sequence[Signal]], past: Sequence[Past]) -> l
     for product_id, group in groups.items():
         for signal in group:
             add(product_id, signal.variant_id, signal.units_held, signal.exposure_in_stock)
-    for one in past:
-        add(one.product_id, one.variant_id, one.units, one.exposure)
+    for each in past:
+        add(each.product_id, each.variant_id, each.units, each.exposure)
     return [(units, exposure / len(variants)) for units, exposure, variants in totals.values()]
 
 

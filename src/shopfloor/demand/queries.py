@@ -185,7 +185,7 @@ async def lines(tx: Tx, *, forecast_id: int) -> tuple[Foreseen, ...]:
             exposure=row.exposure,
             identifiable=row.identifiable,
             reason=None if row.reason is None else Reason(row.reason),
-            evidence=tuple(Evidence(one["code"], one["facts"]) for one in row.evidence),
+            evidence=tuple(Evidence(each["code"], each["facts"]) for each in row.evidence),
         )
         for row in rows
     )

@@ -130,8 +130,8 @@ async def opened_counter(merchant: Merchant) -> Counter:
     """The store with units on its shelf, its register, an assistant and a device that is paired anew."""
     places = {each["name"]: each["id"] for each in await merchant.shop("GET", "/stock/locations")}
     if STORE not in places:
-        made = await merchant.shop("POST", "/stock/locations", json={"name": STORE, "kind": "store"})
-        places[STORE] = made["id"]
+        location = await merchant.shop("POST", "/stock/locations", json={"name": STORE, "kind": "store"})
+        places[STORE] = location["id"]
     listed = [merchant.products[handle] for handle in GOODS]
     registers = await merchant.shop("GET", "/tills/registers")
     register = registers[0] if registers else await merchant.shop(
@@ -171,21 +171,21 @@ async def opened_counter(merchant: Merchant) -> Counter:
         trust_env=False,
         timeout=30.0,
     )
-    told = (await http.get("snapshot")).raise_for_status().json()
+    snapshot = (await http.get("snapshot")).raise_for_status().json()
     ids = {each["id"] for each in listed}
     counter = Counter(
         http=http,
         variants=[
             {**variant, "title": product["title"]}
-            for product in told["products"]
+            for product in snapshot["products"]
             if product["id"] in ids
             for variant in product["variants"]
         ],
         assistant=people[0]["id"],
-        sequence=told["device"]["next_sequence"],
-        number=told["device"]["next_number"],
-        last_hash=told["device"]["last_hash"] or FIRST_HASH,
-        version=told["pricing"]["version"],
+        sequence=snapshot["device"]["next_sequence"],
+        number=snapshot["device"]["next_number"],
+        last_hash=snapshot["device"]["last_hash"] or FIRST_HASH,
+        version=snapshot["pricing"]["version"],
     )
     await counter.open()
     return counter

@@ -115,9 +115,9 @@ class Merchant:
             other_imprint="港与窑，码头街 8 号。负责人：林书。",
         )
         for title, other, handles in COLLECTIONS:
-            made = await self._submit("/collections", title=title, other_title=other)
+            path = await self._submit("/collections", title=title, other_title=other)
             ids = [str(self.products[handle]["id"]) for handle in handles]
-            await self._submit(f"/collections/{made.rpartition('/')[2]}/products", product_id=ids)
+            await self._submit(f"/collections/{path.rpartition('/')[2]}/products", product_id=ids)
 
     async def _submit(self, page: str, **answers: str | list[str]) -> str:
         """Send a form of the console; the path it leads to."""
@@ -369,15 +369,15 @@ class Merchant:
                 continue
             view = await self.shop("GET", f"/orders/{row['id']}")
             line = next(
-                (one for one in view["lines"] if one["quantity"] > 1 and one["bundle_id"] is None), None
+                (each for each in view["lines"] if each["quantity"] > 1 and each["bundle_id"] is None), None
             )
             if line is None:
                 continue
             change = {"lines": [{"line_id": line["id"], "quantity": line["quantity"] - 1}]}
-            told = await self.shop("POST", f"/orders/{row['id']}/edits/preview", json=change)
-            more = {"version": told["version"], "reason": "One less, as she wrote", "tell": True}
-            made: dict[str, Any] = await self.shop("POST", f"/orders/{row['id']}/edits", json=change | more)
-            return made | {"order_number": row["number"]}
+            preview = await self.shop("POST", f"/orders/{row['id']}/edits/preview", json=change)
+            more = {"version": preview["version"], "reason": "One less, as she wrote", "tell": True}
+            edit: dict[str, Any] = await self.shop("POST", f"/orders/{row['id']}/edits", json=change | more)
+            return edit | {"order_number": row["number"]}
         return None
 
     async def send_parcels(self, show_id: int, most: int = 12) -> list[dict[str, Any]]:
@@ -396,7 +396,7 @@ class Merchant:
     async def take_back(self, view: dict[str, Any], reason: str, condition: str) -> dict[str, Any]:
         """The first line of an order comes back, is looked at and paid back."""
         line = view["lines"][0]
-        made = await self.shop(
+        opened = await self.shop(
             "POST", "/returns",
             json={
                 "order_id": view["order"]["id"], "journey": "withdrawal", "reason": reason,
@@ -404,8 +404,8 @@ class Merchant:
             },
         )  # fmt: skip
         came = {"line_id": line["id"], "quantity": 1, "condition": condition}
-        await self.shop("POST", f"/returns/{made['id']}/receive", json={"lines": [came]})
-        done: dict[str, Any] = await self.shop("POST", f"/returns/{made['id']}/refund", json={})
+        await self.shop("POST", f"/returns/{opened['id']}/receive", json={"lines": [came]})
+        done: dict[str, Any] = await self.shop("POST", f"/returns/{opened['id']}/refund", json={})
         return done
 
     async def exchange(self, view: dict[str, Any]) -> int | None:
@@ -425,8 +425,8 @@ class Merchant:
         path = f"/returns/{reply.raise_for_status().json()['id']}"
         await self.shop("POST", f"{path}/approve", json={"keeps_goods": True})
         await self.shop("POST", f"{path}/exchange")
-        told = await self.shop("GET", path)
-        number: int = told["exchange"]["order_number"]
+        returned = await self.shop("GET", path)
+        number: int = returned["exchange"]["order_number"]
         return number
 
     async def ask_fapiao(self, view: dict[str, Any]) -> dict[str, Any]:
@@ -445,12 +445,12 @@ class Merchant:
         end = time.monotonic() + patience
         while time.monotonic() < end:
             reply = await self.http.get(f"/v1/{self.slug}{path}/progress")
-            told: dict[str, Any] = reply.json()
-            if reply.status_code == 200 and told["ended_at"] is not None:
-                later = datetime.fromisoformat(told["ended_at"]) > show.ended
-                if later and told["phase"] in {"refused", "failed"}:
-                    raise Trouble(f"no plan was made: {told['error']}")
-                if later and told["phase"] == "done":
+            report: dict[str, Any] = reply.json()
+            if reply.status_code == 200 and report["ended_at"] is not None:
+                later = datetime.fromisoformat(report["ended_at"]) > show.ended
+                if later and report["phase"] in {"refused", "failed"}:
+                    raise Trouble(f"no plan was made: {report['error']}")
+                if later and report["phase"] == "done":
                     return await self.shop("GET", path)
             await asyncio.sleep(0.5)
         raise Trouble(f"no plan was made in {patience:.0f} seconds")

@@ -104,7 +104,7 @@ class Regular:
     async def buy(self, show: Show) -> None:
         """One of each product that can be had."""
         for offer in (await show.state())["offers"].values():
-            line = next((one for one in offer["lines"].values() if one["left"] or one["later"]), None)
+            line = next((each for each in offer["lines"].values() if each["left"] or each["later"]), None)
             if line is None:
                 continue
             wish: dict[str, Any] = {

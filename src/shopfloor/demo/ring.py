@@ -40,7 +40,9 @@ async def _order(world: "World", http: httpx.AsyncClient, number: int) -> bool:
     offer = next(
         (each for each in state["offers"].values() if each["title"] == THING and each.get("lines")), None
     )
-    line = None if offer is None else next((one for one in offer["lines"].values() if one["left"] > 3), None)
+    line = (
+        None if offer is None else next((sold for sold in offer["lines"].values() if sold["left"] > 3), None)
+    )
     if offer is None or line is None:
         return False
     wish = {

@@ -96,12 +96,12 @@ async def _until_told(work: Coroutine[Any, Any, None]) -> None:
     One signal is enough: what ends has deadlines, and a second one would leave processes behind.
     """
     task = asyncio.ensure_future(work)
-    told = False
+    was_told = False
 
     def tell() -> None:
-        nonlocal told
-        if not told:
-            told = True
+        nonlocal was_told
+        if not was_told:
+            was_told = True
             task.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -109,12 +109,12 @@ async def _until_told(work: Coroutine[Any, Any, None]) -> None:
     await task
 
 
-async def _end(child: asyncio.subprocess.Process, seconds: float, *, told: bool = False) -> None:
-    """Wait for the end of `child`, after a SIGTERM unless it was `told` otherwise.
+async def _end(child: asyncio.subprocess.Process, seconds: float, *, was_told: bool = False) -> None:
+    """Wait for the end of `child`, after a SIGTERM unless it `was_told` otherwise.
 
     Its own `terminate` would look whether it has ended, and take its exit status from the loop that waits for it.
     """
-    if child.returncode is None and not told:
+    if child.returncode is None and not was_told:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child.pid, signal.SIGTERM)
     try:
@@ -294,7 +294,7 @@ async def camera(publish_to: str, stills: Path) -> AsyncGenerator[Film, None]:
     finally:
         if child.stdin is not None:
             child.stdin.close()
-        await _end(child, 8, told=True)
+        await _end(child, 8, was_told=True)
 
 
 async def on_air(stage: Stage, channel_id: int) -> None:
@@ -350,7 +350,7 @@ async def play(
     finally:
         over = listening.done()
         listening.cancel()
-        await _end(audience, 10, told=over)
+        await _end(audience, 10, was_told=over)
         if buying is not None and not over:
             buying.cancel()
     if buying is not None:
@@ -427,11 +427,11 @@ COMES_BACK: Final = (("too_small", "sellable"), ("changed_mind", "sellable"), ("
 
 async def before_they_leave(stage: Stage, show: Show) -> None:
     """One order is edited, and one whose money is reserved is charged as it leaves."""
-    made = await stage.merchant.edit_one(show.id)
-    if made is not None:
+    edit = await stage.merchant.edit_one(show.id)
+    if edit is not None:
         stage.say(
-            f"order #{made['order_number']} was edited: ¥{made['refund_minor'] / 100:,.2f} go back "
-            f"({stage.address}/console/{stage.merchant.slug}/orders/{made['order_id']})"
+            f"order #{edit['order_number']} was edited: ¥{edit['refund_minor'] / 100:,.2f} go back "
+            f"({stage.address}/console/{stage.merchant.slug}/orders/{edit['order_id']})"
         )
     charged = await stage.merchant.ship_reserved(show.id)
     stage.say(

@@ -42,40 +42,40 @@ async def hear(
     connection_id: int,
     provider_name: str,
     payment_id: UUID | None,
-    told: payment_providers.Dispute,
+    reported: payment_providers.Dispute,
 ) -> Dispute:
     """What a provider says of a dispute.  The same again changes nothing, and an older word does not reopen it."""
     at = now()
-    state = State(told.state)
-    made = Dispute(
+    state = State(reported.state)
+    dispute = Dispute(
         id=new_id(),
         shop_id=shop_id,
         connection_id=connection_id,
         payment_id=payment_id,
         provider=provider_name,
-        reference=told.reference[:255],
-        charge=told.charge[:255],
-        amount_minor=told.amount.minor,
-        currency=told.amount.currency,
-        reason=cleaned(told.reason, one_line=True)[:200],
+        reference=reported.reference[:255],
+        charge=reported.charge[:255],
+        amount_minor=reported.amount.minor,
+        currency=reported.amount.currency,
+        reason=cleaned(reported.reason, one_line=True)[:200],
         state=state,
-        due_by=told.due_by,
-        opened_at=told.opened_at or at,
+        due_by=reported.due_by,
+        opened_at=reported.opened_at or at,
         ended_at=at if state.is_over else None,
     )
-    is_new = await queries.insert(tx, made, look_at=_next_look(made, at))
-    found = await queries.lock(tx, connection_id=connection_id, reference=made.reference)
+    is_new = await queries.insert(tx, dispute, look_at=_next_look(dispute, at))
+    found = await queries.lock(tx, connection_id=connection_id, reference=dispute.reference)
     assert found is not None, "it was just made, or was there"
     if not is_new:
         reopens = found.state.is_over and not state.is_over
         fresh = replace(
             found,
             payment_id=found.payment_id or payment_id,
-            amount_minor=made.amount_minor,
-            reason=made.reason or found.reason,
-            due_by=made.due_by or found.due_by,
+            amount_minor=dispute.amount_minor,
+            reason=dispute.reason or found.reason,
+            due_by=dispute.due_by or found.due_by,
             state=found.state if reopens else state,
-            ended_at=found.ended_at or made.ended_at,
+            ended_at=found.ended_at or dispute.ended_at,
         )
         if fresh != found:
             await queries.save(tx, fresh, look_at=_next_look(fresh, at))
@@ -97,7 +97,7 @@ async def hear(
                 due_by=found.due_by,
             ),
         )
-    for each in told.movements:
+    for each in reported.movements:
         if each.amount.minor > 0:
             await queries.insert_movement(
                 tx,

@@ -83,9 +83,9 @@ async def issue(tx: Tx, *, shop_id: int, wanted: NewDocument, paper: Paper) -> D
         number=number,
         content={**as_data(paper), "dated": wanted.issued_on.isoformat()},
     )
-    made = await queries.of_source(tx, shop_id=shop_id, kind=wanted.kind, source=wanted.source)
-    assert made is not None, "it was just made"
-    return made
+    issued = await queries.of_source(tx, shop_id=shop_id, kind=wanted.kind, source=wanted.source)
+    assert issued is not None, "it was just made"
+    return issued
 
 
 async def find(tx: Tx, *, shop_id: int, kind: Kind, source: UUID) -> Document | None:
@@ -102,9 +102,9 @@ async def make_files(db: Database, *, shop_id: int, subject_id: UUID) -> int:
     async with db.transaction() as tx:
         waiting = await queries.unmade(tx, shop_id=shop_id, subject_id=subject_id)
     for each in waiting:
-        made = await asyncio.to_thread(typesetting.pdf, "paper", each.content)
+        pdf = await asyncio.to_thread(typesetting.pdf, "paper", each.content)
         async with db.transaction() as tx:
-            await queries.keep_file(tx, document_id=each.id, file=made)
+            await queries.keep_file(tx, document_id=each.id, file=pdf)
     return len(waiting)
 
 
@@ -143,9 +143,9 @@ async def sheet(tx: Tx, *, shop_id: int, sheet_id: UUID) -> Sheet:
 
 async def make_sheet(db: Database, wanted: Sheet, data: Mapping[str, Any]) -> None:
     """Only in worker processes."""
-    made = await asyncio.to_thread(typesetting.pdf, "sheets", dict(data))
+    pdf = await asyncio.to_thread(typesetting.pdf, "sheets", dict(data))
     async with db.transaction() as tx:
-        await queries.keep_sheet(tx, sheet_id=wanted.id, file=made)
+        await queries.keep_sheet(tx, sheet_id=wanted.id, file=pdf)
 
 
 async def sheet_file(tx: Tx, *, shop_id: int, sheet_id: UUID) -> File:

@@ -31,7 +31,7 @@ def pdf(template: str, data: dict[str, Any]) -> bytes:
 
     A sign that no font has is an empty box on paper, and PDF/A allows none: then it is a plain PDF.
     """
-    told = json.dumps(_broken({**data, "words": dict(WORDS[data["lang"]])}), ensure_ascii=False)
+    payload = json.dumps(_broken({**data, "words": dict(WORDS[data["lang"]])}), ensure_ascii=False)
     source = (_TEMPLATES / f"{template}.typ").read_bytes()
     for standard in ("a-2b", None):
         try:
@@ -39,7 +39,7 @@ def pdf(template: str, data: dict[str, Any]) -> bytes:
                 source,
                 font_paths=_fonts(),
                 ignore_system_fonts=True,
-                sys_inputs={"data": told},
+                sys_inputs={"data": payload},
                 pdf_standards=[standard] if standard else [],
             )
         except typst.TypstError as problem:
@@ -58,14 +58,14 @@ async def apart(template: str, data: dict[str, Any]) -> bytes:
     )
     try:
         async with asyncio.timeout(_PATIENCE):
-            made, told = await process.communicate(json.dumps(data).encode())
+            content, complaint = await process.communicate(json.dumps(data).encode())
     except TimeoutError:
         process.kill()
         await process.wait()
         raise RuntimeError("the page was not set in time") from None
     if process.returncode:
-        raise RuntimeError(told.decode(errors="replace")[-2000:])
-    return made
+        raise RuntimeError(complaint.decode(errors="replace")[-2000:])
+    return content
 
 
 @cache

@@ -100,14 +100,14 @@ def options(values: Sequence[str]) -> str:
     return " · ".join(each for each in values if each and each != "Default Title")
 
 
-def address(told: Mapping[str, str] | None, lang: str) -> list[str]:
+def address(parts: Mapping[str, str] | None, lang: str) -> list[str]:
     """The lines of an address, with the name of the country."""
-    if not told:
+    if not parts:
         return []
     return addresses.lines(
-        street=told.get("street", ""),
-        city=told.get("city", ""),
-        region=told.get("region", ""),
-        postcode=told.get("postcode", ""),
-        country=country(told.get("country", ""), lang),
+        street=parts.get("street", ""),
+        city=parts.get("city", ""),
+        region=parts.get("region", ""),
+        postcode=parts.get("postcode", ""),
+        country=country(parts.get("country", ""), lang),
     )

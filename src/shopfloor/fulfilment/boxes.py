@@ -26,12 +26,12 @@ async def with_members(tx: Tx, *, shop_id: int, parcel_ids: Sequence[UUID]) -> l
     return await queries.with_their_boxes(tx, shop_id=shop_id, ids=parcel_ids)
 
 
-def fits(one: Parcel, other: Parcel) -> bool:
+def fits(parcel: Parcel, other: Parcel) -> bool:
     """Whether two parcels could lie in one box: sent, not yet packed, from one location."""
     return (
-        one.location_id == other.location_id
-        and {one.delivery, other.delivery} == {Delivery.SHIP}
-        and one.state in _OPEN
+        parcel.location_id == other.location_id
+        and {parcel.delivery, other.delivery} == {Delivery.SHIP}
+        and parcel.state in _OPEN
         and other.state in _OPEN
     )
 
@@ -43,12 +43,12 @@ async def put_together(
 
     Whoever asks knows that both go to one address.  Raises ParcelNotFound, NotTogether, WrongStep once one is packed.
     """
-    mine = await queries.ids_in_box(tx, shop_id=shop_id, parcel_id=parcel_id)
+    ours = await queries.ids_in_box(tx, shop_id=shop_id, parcel_id=parcel_id)
     theirs = await queries.ids_in_box(tx, shop_id=shop_id, parcel_id=with_parcel_id)
     locked = {
         each.id: each
         for each in await service.lock(
-            tx, shop_id=shop_id, parcel_ids=[parcel_id, with_parcel_id, *mine, *theirs]
+            tx, shop_id=shop_id, parcel_ids=[parcel_id, with_parcel_id, *ours, *theirs]
         )
     }
     moved, into = locked[parcel_id], locked[with_parcel_id]
@@ -60,7 +60,7 @@ async def put_together(
             raise WrongStep(parcel=each.number, step="put_together", state=each.state)
     if not fits(moved, into):
         raise NotTogether(parcel=moved.number, other=into.number)
-    going = [each for each in mine if each != box_id] or [parcel_id]
+    going = [each for each in ours if each != box_id] or [parcel_id]
     await queries.set_box(tx, ids=going, box_id=box_id)
     await queries.note(
         tx,

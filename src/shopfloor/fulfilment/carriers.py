@@ -85,10 +85,10 @@ async def add(tx: Tx, *, shop_id: int, name: str, tracking_url: str) -> Carrier:
     tracking_url = text.line(tracking_url, field="tracking_url", longest=300)
     if tracking_url:
         _check(tracking_url)
-    made = await queries.insert_carrier(tx, shop_id=shop_id, name=name, tracking_url=tracking_url)
-    if made is None:
+    carrier_id = await queries.insert_carrier(tx, shop_id=shop_id, name=name, tracking_url=tracking_url)
+    if carrier_id is None:
         raise CarrierExists(name=name)
-    return Carrier(name, tracking_url, made)
+    return Carrier(name, tracking_url, carrier_id)
 
 
 def _check(template: str) -> None:

@@ -116,7 +116,7 @@ async def plan(
     known = await of_order(tx, shop_id=shop_id, order_id=order_id)
     await queries.lock(tx, shop_id=shop_id, ids=[each.id for each in known])
     known = await of_order(tx, shop_id=shop_id, order_id=order_id)
-    made: list[UUID] = []
+    planned: list[UUID] = []
     for location_id, units in sorted(groups.items()):
         ready_on = max((line.ready_on for line in units if line.ready_on), default=None)
         open_ones = [
@@ -137,8 +137,8 @@ async def plan(
             parcel_id=parcel_id,
             lines=[ParcelLine(line.line_id, line.variant_id, line.quantity, 0) for line in units],
         )
-        made.append(parcel_id)
-    return made
+        planned.append(parcel_id)
+    return planned
 
 
 async def _new_parcel(
@@ -200,12 +200,12 @@ async def split(tx: Tx, *, shop_id: int, parcel_id: UUID, units: Mapping[int, in
         parcel_id=other,
         lines=[ParcelLine(line_id, inside[line_id].variant_id, n, 0) for line_id, n in sorted(units.items())],
     )
-    made = await parcel(tx, shop_id=shop_id, parcel_id=other)
-    told = {"units": sum(units.values()), "from": found.number, "to": made.number}
+    new_parcel = await parcel(tx, shop_id=shop_id, parcel_id=other)
+    facts = {"units": sum(units.values()), "from": found.number, "to": new_parcel.number}
     await queries.note(
-        tx, shop_id=shop_id, parcel_ids=[parcel_id, other], kind="split", actor=actor, facts=told
+        tx, shop_id=shop_id, parcel_ids=[parcel_id, other], kind="split", actor=actor, facts=facts
     )
-    return made
+    return new_parcel
 
 
 async def take_out(

@@ -122,17 +122,17 @@ def read(data: bytes) -> Tracked:
     for number, cells in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in cells):
             continue
-        told = {name: _plain(cells[at]) if at < len(cells) else "" for name, at in columns.items()}
-        if not told.get("tracking"):
+        values = {name: _plain(cells[at]) if at < len(cells) else "" for name, at in columns.items()}
+        if not values.get("tracking"):
             empty += 1
             continue
         found.append(
             InRow(
                 number,
-                told.get("parcel", ""),
-                told.get("order", "").removeprefix("#"),
-                told["tracking"],
-                told.get("carrier", ""),
+                values.get("parcel", ""),
+                values.get("order", "").removeprefix("#"),
+                values["tracking"],
+                values.get("carrier", ""),
             )
         )
     return Tracked(found, empty)

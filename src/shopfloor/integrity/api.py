@@ -51,10 +51,10 @@ async def summary(show_id: Id, actor: Viewer, db: Db) -> dict[str, Any]:
         found = await service.summary(tx, shop_id=actor.shop_id, show_id=show_id)
     if found is None:
         raise NotJudged(show_id=show_id)
-    told = msgspec.to_builtins(found)
+    summary_out = msgspec.to_builtins(found)
     for each in found.figures.values():
-        told["figures"][each.id]["net"] = each.net
-    return told
+        summary_out["figures"][each.id]["net"] = each.net
+    return summary_out
 
 
 @router.get("/integrity/cases")

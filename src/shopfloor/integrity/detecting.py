@@ -75,12 +75,12 @@ def _merged(found: list[Found], count: int) -> list[Found]:
     """An order belongs to one finding: to one that is tagged before one that is raised, to the larger before the smaller."""
     owner = np.zeros(count, bool)
     kept: list[Found] = []
-    for each in sorted(found, key=lambda one: (not one.tagged, -len(one.orders))):
-        mine = each.orders[~owner[each.orders]]
-        if len(mine) == 0 or (len(mine) < t.LEAST_ORDERS and len(mine) < len(each.orders)):
+    for each in sorted(found, key=lambda candidate: (not candidate.tagged, -len(candidate.orders))):
+        rows = each.orders[~owner[each.orders]]
+        if len(rows) == 0 or (len(rows) < t.LEAST_ORDERS and len(rows) < len(each.orders)):
             continue
-        owner[mine] = True
-        kept.append(Found(each.reasons, each.tagged, mine, each.facts))
+        owner[rows] = True
+        kept.append(Found(each.reasons, each.tagged, rows, each.facts))
     return kept
 
 
@@ -119,43 +119,44 @@ def _of_groups(orders: Orders, person: Any, people: int, columns: list[Any]) -> 
     counter = _share(group, groups, orders.staff & _is_sale(orders))
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(groups + 1))
-    for one in looked:
-        rows = np.sort(order[starts[one] : starts[one + 1]])
+    for at_group in looked:
+        rows = np.sort(order[starts[at_group] : starts[at_group + 1]])
         shared = [
             name
             for name in kinds
-            if kinds[name][one] >= min(t.PER_KEY, max(2.0, members[one] / 2)) and known_share[name][one] > 0.5
+            if kinds[name][at_group] >= min(t.PER_KEY, max(2.0, members[at_group] / 2))
+            and known_share[name][at_group] > 0.5
         ]
         reasons: list[Reason] = []
         proof = 0.0
-        if heavy[one]:
+        if heavy[at_group]:
             reasons.append(Reason.CONCENTRATION)
-        if shared and members[one] > 1:
+        if shared and members[at_group] > 1:
             reasons.append(Reason.SHARED)
             # With many accounts on the same few things it is evidence twice over when two things say so.
             proof += 1.0 if len(shared) >= 2 else 0.5
-        if undone[one] >= t.UNDONE_SHARE * n[one] and unlikely[one] >= t.UNDONE_SIGMAS:
+        if undone[at_group] >= t.UNDONE_SHARE * n[at_group] and unlikely[at_group] >= t.UNDONE_SIGMAS:
             reasons.append(Reason.UNDONE)
             proof += 1.0
-        if beat[one] < t.CADENCE and n[one] >= t.LEAST_ACTS:
+        if beat[at_group] < t.CADENCE and n[at_group] >= t.LEAST_ACTS:
             reasons.append(Reason.CADENCE)
             proof += 1.0
         # Somebody who comes for one thing has seen nothing: of one person it says nothing.
         # Nor of customers of a shop, who order at its tablet.
-        if unwatched[one] >= t.UNWATCHED_SHARE and members[one] > 1 and shared != ["device"]:
+        if unwatched[at_group] >= t.UNWATCHED_SHARE and members[at_group] > 1 and shared != ["device"]:
             reasons.append(Reason.UNWATCHED)
             proof += 0.5
-        if own[one] >= 0.3:
-            if counter[one] > 0.5:
+        if own[at_group] >= 0.3:
+            if counter[at_group] > 0.5:
                 # Rung up at the counter, paid and taken along: there is no buyer to be counted.
                 continue
             reasons.append(Reason.HOST)
             proof += 0.5
         if not reasons or reasons == [Reason.UNDONE]:
             continue
-        is_kept = kept[one] >= t.KEPT_SHARE * n[one]
+        is_kept = kept[at_group] >= t.KEPT_SHARE * n[at_group]
         tagged = proof >= 1.0 and not is_kept
-        if not heavy[one] and not (shared and len(shared) >= 2) and not tagged:
+        if not heavy[at_group] and not (shared and len(shared) >= 2) and not tagged:
             # Many who share one thing and keep what they bought are neighbours, or colleagues.
             continue
         if is_kept:
@@ -165,13 +166,13 @@ def _of_groups(orders: Orders, person: Any, people: int, columns: list[Any]) -> 
             tagged,
             rows,
             {
-                "orders": int(n[one]),
-                "accounts": int(members[one]),
-                "share": float(n[one] / len(orders)),
-                **{f"per_{name}": round(float(kinds[name][one]), 1) for name in shared},
-                "undone": int(undone[one]),
-                "kept": int(kept[one]),
-                "unwatched": round(float(unwatched[one]), 3),
+                "orders": int(n[at_group]),
+                "accounts": int(members[at_group]),
+                "share": float(n[at_group] / len(orders)),
+                **{f"per_{name}": round(float(kinds[name][at_group]), 1) for name in shared},
+                "undone": int(undone[at_group]),
+                "kept": int(kept[at_group]),
+                "unwatched": round(float(unwatched[at_group]), 3),
             },
         )
 
@@ -297,17 +298,21 @@ def _undone_together(orders: Orders, person: Any, people: int) -> list[Found]:
 
 def _host_linked(orders: Orders, person: Any, people: int) -> list[Found]:
     """Orders in the hands of the shop's own people that were not sales at the counter."""
-    mine = np.flatnonzero(orders.staff & ~_is_sale(orders))
+    by_staff = np.flatnonzero(orders.staff & ~_is_sale(orders))
     of_staff = max(1, int(orders.staff.sum()))
-    if len(mine) < t.STAFF_ORDERS or len(mine) < t.STAFF_SHARE * len(orders) or len(mine) < 0.5 * of_staff:
+    if (
+        len(by_staff) < t.STAFF_ORDERS
+        or len(by_staff) < t.STAFF_SHARE * len(orders)
+        or len(by_staff) < 0.5 * of_staff
+    ):
         return []
-    gone = int((~np.isnan(orders.undone[mine])).sum())
+    gone = int((~np.isnan(orders.undone[by_staff])).sum())
     return [
         Found(
-            (Reason.HOST, Reason.UNDONE) if gone >= t.UNDONE_SHARE * len(mine) else (Reason.HOST,),
-            gone >= t.UNDONE_SHARE * len(mine),
-            mine,
-            {"orders": len(mine), "share": round(len(mine) / len(orders), 4), "undone": gone},
+            (Reason.HOST, Reason.UNDONE) if gone >= t.UNDONE_SHARE * len(by_staff) else (Reason.HOST,),
+            gone >= t.UNDONE_SHARE * len(by_staff),
+            by_staff,
+            {"orders": len(by_staff), "share": round(len(by_staff) / len(orders), 4), "undone": gone},
         )
     ]
 

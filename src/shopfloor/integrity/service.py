@@ -72,21 +72,23 @@ async def keep(tx: Tx, *, shop_id: int, show_id: int, found: Sequence[Noticed], 
     known = await queries.known(tx, shop_id=shop_id, show_id=show_id)
     matched: set[UUID] = set()
     for each in found:
-        mine = set(each.members)
+        unclaimed = set(each.members)
         # What somebody has decided about is not noticed again.
         for case in known:
             if case.subject is each.subject and case.state in {State.INVALID, State.GENUINE}:
-                mine -= set(case.members)
-        if not mine or (len(mine) < _BESIDE and len(mine) < len(each.members)):
+                unclaimed -= set(case.members)
+        if not unclaimed or (len(unclaimed) < _BESIDE and len(unclaimed) < len(each.members)):
             continue
-        old = _same(known, each.subject, mine, matched)
+        old = _same(known, each.subject, unclaimed, matched)
         if old is None:
-            case_id = await _raise(tx, shop_id=shop_id, show_id=show_id, each=each, at=at, size=len(mine))
+            case_id = await _raise(
+                tx, shop_id=shop_id, show_id=show_id, each=each, at=at, size=len(unclaimed)
+            )
         else:
             case_id = old.id
             matched.add(old.id)
             await _look_again(tx, shop_id=shop_id, old=old, each=each, at=at)
-        await _fill(tx, shop_id=shop_id, case_id=case_id, subject=each.subject, members=sorted(mine))
+        await _fill(tx, shop_id=shop_id, case_id=case_id, subject=each.subject, members=sorted(unclaimed))
     for case in known:
         if case.state is State.OPEN and case.id not in matched:
             await queries.lift(tx, case_id=case.id, at=at)
@@ -94,12 +96,12 @@ async def keep(tx: Tx, *, shop_id: int, show_id: int, found: Sequence[Noticed], 
 
 
 def _same(
-    known: Sequence[queries.Known], subject: Subject, mine: set[UUID], matched: set[UUID]
+    known: Sequence[queries.Known], subject: Subject, unclaimed: set[UUID], matched: set[UUID]
 ) -> queries.Known | None:
     best, most = None, 0.0
     for case in known:
         if case.subject is subject and case.state in {State.OPEN, State.LIFTED} and case.id not in matched:
-            both = len(mine & set(case.members)) / max(1, min(len(mine), len(case.members)))
+            both = len(unclaimed & set(case.members)) / max(1, min(len(unclaimed), len(case.members)))
             if both >= _SAME and both > most:
                 best, most = case, both
     return best

@@ -21,10 +21,10 @@ def detect_viewers(audience: Audience) -> list[Found]:
     taken = np.zeros(len(audience), bool)
     kept: list[Found] = []
     for each in found:
-        mine = each.orders[~taken[each.orders]]
-        if len(mine):
-            taken[mine] = True
-            kept.append(Found(each.reasons, each.tagged, mine, each.facts))
+        rows = each.orders[~taken[each.orders]]
+        if len(rows):
+            taken[rows] = True
+            kept.append(Found(each.reasons, each.tagged, rows, each.facts))
     return kept
 
 

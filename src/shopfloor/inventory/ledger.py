@@ -180,11 +180,11 @@ async def ensure_level(
         tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=pool_id, kind=kind,
         ready_on=ready_on, source=source,
     )  # fmt: skip
-    made = await queries.level_id(
+    level_id = await queries.level_id(
         tx, variant_id=variant_id, location_id=location_id, pool_id=pool_id, source=source
     )
-    assert made is not None, "it was just made"
-    return made
+    assert level_id is not None, "it was just made"
+    return level_id
 
 
 async def flow_back(tx: Tx, levels: Iterable[Level]) -> set[int]:

@@ -157,7 +157,9 @@ async def _move(tx: Tx, moving: Sequence[tuple[Level, int]], to: Pool, *, reason
             kind=level.kind, ready_on=level.ready_on, source=level.source,
         )  # fmt: skip
         targets.append((level, target, units))
-    ledger.add(await queries.levels_by_id(tx, level_ids=sorted({one for _, one, _ in targets}), lock=True))
+    ledger.add(
+        await queries.levels_by_id(tx, level_ids=sorted({level_id for _, level_id, _ in targets}), lock=True)
+    )
     for level, target, units in targets:
         ledger.change(level.id, quantity=-units)
         ledger.change(target, quantity=units)

@@ -173,7 +173,7 @@ async def receipt(tx: Tx, *, shop_id: int, order_id: UUID, site: str = "") -> do
         code = await fapiao.code(tx, shop_id=shop_id, order_id=order_id)
     changed = f"/{found.edits}" if found.edits else ""
     source = uuid5(order_id, f"receipt/{found.charged_minor}/{found.refunded_minor}{changed}")
-    made = await documents.issue(
+    issued = await documents.issue(
         tx,
         shop_id=shop_id,
         wanted=NewDocument(
@@ -182,7 +182,7 @@ async def receipt(tx: Tx, *, shop_id: int, order_id: UUID, site: str = "") -> do
         paper=maker.receipt(found, view.lines, code=code, site=site),
     )
     await _ask_for_files(tx, found)
-    return made
+    return issued
 
 
 async def _ask_for_files(tx: Tx, found: orders.Order) -> None:
@@ -197,15 +197,15 @@ async def _ask_for_files(tx: Tx, found: orders.Order) -> None:
 
 
 async def make_files(run: jobs.Run, asked: OfOrder) -> None:
-    made = await documents.make_files(run.db, shop_id=asked.shop_id, subject_id=asked.order_id)
+    count = await documents.make_files(run.db, shop_id=asked.shop_id, subject_id=asked.order_id)
     async with run.db.transaction() as tx:
-        await run.done(tx, as_of=now(), result={"made": made})
+        await run.done(tx, as_of=now(), result={"made": count})
 
 
 async def _credit(tx: Tx, view: orders.OrderView, invoice: documents.Document, of: UUID) -> int:
     """A note for each refund that has none on this invoice; returns how many."""
     gone = [0] * (len(view.lines) + 1)
-    made = 0
+    credited = 0
     for refund in view.refunds:
         parts = [*refund.lines, refund.shipping_minor]
         source = refund.refund_id if of == view.order.id else uuid5(of, str(refund.refund_id))
@@ -214,9 +214,9 @@ async def _credit(tx: Tx, view: orders.OrderView, invoice: documents.Document, o
             await _credit_note(
                 tx, view, invoice, source=source, gone=gone, parts=parts, amount=refund.amount_minor
             )
-            made += 1
+            credited += 1
         gone = [before + part for before, part in zip(gone, parts, strict=True)]
-    return made
+    return credited
 
 
 async def _credit_note(
@@ -261,11 +261,11 @@ def _credited(
     found: orders.Order, lines: Sequence[_Line], gone: Sequence[int], parts: Sequence[int]
 ) -> _Credited:
     """All of them together give back exactly the tax that was paid, by differences of what is given back so far."""
-    told = found.calculation
+    calculation = found.calculation
     costs = [*(line.amount_minor for line in lines), found.shipping_minor]
     by_rate: dict[str, tuple[int, int]] = {}
     paid = zip(costs, gone, parts, strict=True)
-    for (whole, back, share), taxes in zip(paid, _tax_shares(told, len(lines)), strict=True):
+    for (whole, back, share), taxes in zip(paid, _tax_shares(calculation, len(lines)), strict=True):
         if not whole or not share:
             continue
         for each in taxes:
@@ -286,11 +286,11 @@ def _taxes_of(taxes: Sequence[dict[str, Any]], whole: int, back: int, share: int
     )
 
 
-def _tax_shares(told: dict[str, Any] | None, lines: int) -> list[list[dict[str, Any]]]:
+def _tax_shares(calculation: dict[str, Any] | None, lines: int) -> list[list[dict[str, Any]]]:
     """Of each line in its position, and of shipping; none for orders from before there was a price function."""
-    if told is None:
+    if calculation is None:
         return [[] for _ in range(lines + 1)]
-    return [*(line["taxes"] for line in told["lines"]), told["shipping"]["taxes"]]
+    return [*(line["taxes"] for line in calculation["lines"]), calculation["shipping"]["taxes"]]
 
 
 def _rate_name(tax: dict[str, Any]) -> str:
@@ -320,11 +320,11 @@ class _Maker:
         return documents.words.day(moment.astimezone(ZoneInfo(self.shop.timezone)).date(), self.lang)
 
     def _parties(self, found: orders.Order) -> tuple[list[str], list[str]]:
-        told = documents.words.words(self.lang)
+        words = documents.words.words(self.lang)
         seller = [self.seller.name or self.shop.name, *self.seller.address.splitlines()]
         for label, value in (
-            (told["tax_number"], self.seller.tax_number),
-            (told["registration"], self.seller.registration),
+            (words["tax_number"], self.seller.tax_number),
+            (words["registration"], self.seller.registration),
             ("", self.seller.email),
         ):
             if value:
@@ -351,26 +351,28 @@ class _Maker:
         ]
 
     def _sums(self, found: orders.Order, lines: Sequence[_Line]) -> list[Sum]:
-        told, currency = documents.words.words(self.lang), found.currency
+        words, currency = documents.words.words(self.lang), found.currency
         listed = sum(line.unit_price_minor * line.quantity for line in lines)
-        sums = [Sum(told["goods"], documents.words.money(listed, currency, self.lang))]
+        sums = [Sum(words["goods"], documents.words.money(listed, currency, self.lang))]
         calculation = found.calculation
         off = calculation["totals"]["discount"] if calculation else 0
         if off:
-            sums.append(Sum(told["discount"], documents.words.money(-off, currency, self.lang)))
+            sums.append(Sum(words["discount"], documents.words.money(-off, currency, self.lang)))
         shipping = calculation["shipping"]["listed"] if calculation else found.shipping_minor
         if shipping or found.delivery == "ship":
-            sums.append(Sum(told["shipping"], documents.words.money(shipping, currency, self.lang)))
+            sums.append(Sum(words["shipping"], documents.words.money(shipping, currency, self.lang)))
         taxes: list[dict[str, Any]] = calculation["taxes"] if calculation else []
         included = not calculation or calculation["included"]
         stated = [
             Sum(
-                told["including" if included else "plus"].format(tax=_rate_name(tax)),
+                words["including" if included else "plus"].format(tax=_rate_name(tax)),
                 documents.words.money(tax["tax"], currency, self.lang),
             )
             for tax in taxes
         ]
-        total = Sum(told["total"], documents.words.money(found.total_minor, currency, self.lang), strong=True)
+        total = Sum(
+            words["total"], documents.words.money(found.total_minor, currency, self.lang), strong=True
+        )
         return [*sums, total, *stated] if included else [*sums, *stated, total]
 
     def _taxes(self, found: orders.Order) -> list[TaxRow]:
@@ -385,18 +387,18 @@ class _Maker:
         ]
 
     def invoice(self, found: orders.Order, lines: Sequence[_Line]) -> Paper:
-        told = documents.words.words(self.lang)
+        words = documents.words.words(self.lang)
         seller, buyer = self._parties(found)
         assert found.placed_at is not None, "it has a number"
         supplied = found.shipped_at or found.paid_at or found.placed_at
         return Paper(
             self.lang,
-            told["invoice"],
+            words["invoice"],
             [
-                (told["date"], documents.words.day(self.today, self.lang)),
-                (told["order"], f"#{found.number}"),
-                (told["ordered_on"], self._day(found.placed_at)),
-                (told["supplied_on"], self._day(supplied)),
+                (words["date"], documents.words.day(self.today, self.lang)),
+                (words["order"], f"#{found.number}"),
+                (words["ordered_on"], self._day(found.placed_at)),
+                (words["supplied_on"], self._day(supplied)),
                 *self._method(found),
             ],
             seller,
@@ -408,8 +410,8 @@ class _Maker:
         )
 
     def _method(self, found: orders.Order) -> list[tuple[str, str]]:
-        told = documents.words.words(self.lang)
-        return [(told["method"], told[found.method])] if found.method in {"transfer", "cash"} else []
+        words = documents.words.words(self.lang)
+        return [(words["method"], words[found.method])] if found.method in {"transfer", "cash"} else []
 
     def credit_note(
         self,
@@ -419,7 +421,7 @@ class _Maker:
         invoice: documents.Document,
         amount: int,
     ) -> Paper:
-        told, currency = documents.words.words(self.lang), found.currency
+        words, currency = documents.words.words(self.lang), found.currency
         seller, buyer = self._parties(found)
         rows = [
             Row(
@@ -436,7 +438,7 @@ class _Maker:
         if credited.shipping:
             rows.append(
                 Row(
-                    told["shipping"],
+                    words["shipping"],
                     "",
                     "",
                     "",
@@ -446,19 +448,19 @@ class _Maker:
             )
         return Paper(
             self.lang,
-            told["credit_note"],
+            words["credit_note"],
             [
-                (told["date"], documents.words.day(self.today, self.lang)),
-                (told["invoice_number"], invoice.number),
-                (told["order"], f"#{found.number}"),
+                (words["date"], documents.words.day(self.today, self.lang)),
+                (words["invoice_number"], invoice.number),
+                (words["order"], f"#{found.number}"),
             ],
             seller,
             buyer,
             rows,
             [
-                Sum(told["credited"], documents.words.money(amount, currency, self.lang), strong=True),
+                Sum(words["credited"], documents.words.money(amount, currency, self.lang), strong=True),
                 *(
-                    Sum(told["including"].format(tax=name), documents.words.money(tax, currency, self.lang))
+                    Sum(words["including"].format(tax=name), documents.words.money(tax, currency, self.lang))
                     for name, _, tax in credited.taxes
                 ),
             ],
@@ -476,22 +478,22 @@ class _Maker:
     def receipt(
         self, found: orders.Order, lines: Sequence[_Line], *, code: str = "", site: str = ""
     ) -> Paper:
-        told, currency = documents.words.words(self.lang), found.currency
+        words, currency = documents.words.words(self.lang), found.currency
         seller, buyer = self._parties(found)
         paid = [
-            Sum(told["paid"], documents.words.money(found.charged_minor, currency, self.lang), strong=True)
+            Sum(words["paid"], documents.words.money(found.charged_minor, currency, self.lang), strong=True)
         ]
         if found.refunded_minor:
             paid.append(
-                Sum(told["refunded"], documents.words.money(found.refunded_minor, currency, self.lang))
+                Sum(words["refunded"], documents.words.money(found.refunded_minor, currency, self.lang))
             )
         return Paper(
             self.lang,
-            told["receipt"],
+            words["receipt"],
             [
-                (told["date"], documents.words.day(self.today, self.lang)),
-                (told["order"], f"#{found.number}"),
-                *([(told["paid_on"], self._day(found.paid_at))] if found.paid_at else []),
+                (words["date"], documents.words.day(self.today, self.lang)),
+                (words["order"], f"#{found.number}"),
+                *([(words["paid_on"], self._day(found.paid_at))] if found.paid_at else []),
                 *self._method(found),
             ],
             seller,
@@ -501,7 +503,7 @@ class _Maker:
             self._taxes(found),
             footer=self.seller.footer,
             code=_scanned(f"{site}/s/{self.shop.slug}/fapiao/{code}") if code and site else [],
-            code_note=f"{told['fapiao_code']}\n{fapiao.shown_code(code)}" if code else "",
+            code_note=f"{words['fapiao_code']}\n{fapiao.shown_code(code)}" if code else "",
         )
 
 

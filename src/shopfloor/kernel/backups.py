@@ -45,5 +45,5 @@ async def due(tx: Tx, *, at: datetime | None = None) -> Due | None:
     """Whether the last backup is older than a day; with none, whether this database is."""
     at = now() if at is None else at
     taken = await last(tx)
-    made = await tx.value("SELECT min(applied_at_utc) AT TIME ZONE 'UTC' FROM _yoyo_migration")
-    return Due(taken) if at - (taken or made) > OLD else None
+    installed = await tx.value("SELECT min(applied_at_utc) AT TIME ZONE 'UTC' FROM _yoyo_migration")
+    return Due(taken) if at - (taken or installed) > OLD else None

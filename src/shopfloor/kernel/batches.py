@@ -50,9 +50,9 @@ class Batches(Generic[K, Q, A]):
                     self._fail(self._waiting.pop(key), problem)
                     raise
                 continue
-            for (_, answer), told in zip(batch, answers, strict=True):
+            for (_, answer), result in zip(batch, answers, strict=True):
                 if not answer.done():
-                    answer.set_result(told)
+                    answer.set_result(result)
         del self._waiting[key]
 
     @staticmethod

@@ -98,9 +98,9 @@ def skeleton(text: str) -> str:
     return bare.translate(_STROKES).replace("rn", "m").replace("vv", "w")
 
 
-def looks_like(one: str, other: str) -> bool:
+def looks_like(text: str, other: str) -> bool:
     """Whether the two are mistaken for one another.  What has no letters looks like nothing."""
-    bones = skeleton(one)
+    bones = skeleton(text)
     return bones != "" and bones == skeleton(other)
 
 

@@ -44,7 +44,7 @@ async def partitions(tx: Tx, *, schema: str, table: str) -> list[Partition]:
 
 async def keep_ahead(tx: Tx, *, schema: str, table: str, at: datetime) -> list[str]:
     """Make every month that is missing, up to `AHEAD` months after that of `at`.  Returns the names of those made."""
-    made: list[str] = []
+    added: list[str] = []
     existing = await partitions(tx, schema=schema, table=table)
     if not existing:
         raise LookupError(f"{schema}.{table} is not cut by months")
@@ -58,9 +58,9 @@ async def keep_ahead(tx: Tx, *, schema: str, table: str, at: datetime) -> list[s
             table=table,
             month=month,
         )
-        made += [] if name is None else [name]
+        added += [] if name is None else [name]
         month = month_after(month, 1)
-    return made
+    return added
 
 
 async def drop(tx: Tx, *, schema: str, table: str, name: str) -> None:

@@ -96,23 +96,23 @@ def _late_dataclass(cls: Any, how: dict[str, bool]) -> Any:
     described = cls.__doc__
     # Where there is none, the standard decorator would write one, and all of `__init__` for it.
     cls.__doc__ = described or cls.__name__
-    made: Any = dataclasses.dataclass(
+    record: Any = dataclasses.dataclass(
         init=False, repr=False, eq=False, slots=slots, kw_only=how.get("kw_only", False)
     )(cls)
-    made.__doc__ = described
-    if any("InitVar" in str(each.type) for each in made.__dataclass_fields__.values()):
+    record.__doc__ = described
+    if any("InitVar" in str(each.type) for each in record.__dataclass_fields__.values()):
         raise TypeError(f"{cls.__qualname__}: arguments that are no fields are for dataclasses.dataclass")
-    made.__init__ = _METHODS["__init__"]
+    record.__init__ = _METHODS["__init__"]
     if how.get("repr", True):
-        made.__repr__ = _METHODS["__repr__"]
+        record.__repr__ = _METHODS["__repr__"]
     if how.get("eq", True):
-        made.__eq__ = _METHODS["__eq__"]
-        made.__hash__ = _METHODS["__hash__"] if frozen else None
+        record.__eq__ = _METHODS["__eq__"]
+        record.__hash__ = _METHODS["__hash__"] if frozen else None
     if frozen:
-        _freeze(made)
+        _freeze(record)
         if slots:
-            made.__getstate__, made.__setstate__ = _state, _set_state
-    return made
+            record.__getstate__, record.__setstate__ = _state, _set_state
+    return record
 
 
 if TYPE_CHECKING:

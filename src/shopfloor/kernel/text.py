@@ -238,7 +238,7 @@ def _means_something(char: str, base: str, following: str, kept: list[str]) -> b
         case "\u200e" | "\u200f" | "\u061c":
             # Marks of direction belong to text that runs both ways, and turn nothing but their neighbours.
             return last != char and any(
-                unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in base + following
+                unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT for sign in base + following
             )
         case "\u115f" | "\u1160":
             return "\u1100" <= base <= "\u11ff" or "\u1100" <= following <= "\u11ff"

@@ -73,20 +73,25 @@ async def compose(
     shops = {shop_id: await accounts.shop(tx, shop_id) for shop_id in shop_ids}
     terms = {shop_id: await policies.shop_terms(tx, shop_id=shop_id) for shop_id in shop_ids}
     words = _by_shop(await wording_queries.wordings(tx, shop_ids=shop_ids))
-    told = {each.id: each for each in await order_queries.told(tx, ids=order_ids)} if order_ids else {}
+    orders = {each.id: each for each in await order_queries.told(tx, ids=order_ids)} if order_ids else {}
     lines = _by_order(await order_queries.told_lines(tx, ids=order_ids) if order_ids else [])
     bundles = _by_order(await order_queries.told_bundles(tx, ids=order_ids) if order_ids else [])
     titles = {
         shop_id: await _titles(
             tx,
             shop_id,
-            [line for order in told.values() if order.shop_id == shop_id for line in lines.get(order.id, [])],
+            [
+                line
+                for order in orders.values()
+                if order.shop_id == shop_id
+                for line in lines.get(order.id, [])
+            ],
         )
         for shop_id in shop_ids
     }
     found: dict[UUID, Composed] = {}
     for each in notices:
-        order = told.get(each.order_id) if each.order_id is not None else None
+        order = orders.get(each.order_id) if each.order_id is not None else None
         secret, code = _opened(each, sealed or {}, box)
         context = Context(
             shop=shops[each.shop_id],

@@ -267,14 +267,14 @@ def _goods(about: About, context: Context, order: Told, speech: _Speech) -> tupl
     lines = [each for each in context.lines if wanted is None or each.id in wanted]
     rows: list[Row] = []
     bundles = {each.bundle_id: each for each in context.bundles}
-    told: set[int] = set()
+    shown_bundles: set[int] = set()
     for line in lines:
         bundle = bundles.get(line.bundle_id) if line.bundle_id is not None and wanted is None else None
         if bundle is None:
             units = about.facts.get("units", {}).get(str(line.id), line.quantity)
             rows.append(_row(line, units, context, speech, priced=wanted is None))
-        elif bundle.bundle_id not in told:
-            told.add(bundle.bundle_id)
+        elif bundle.bundle_id not in shown_bundles:
+            shown_bundles.add(bundle.bundle_id)
             inside = [each for each in lines if each.bundle_id == bundle.bundle_id]
             rows.append(_bundle_row(bundle, inside, context, speech))
     if wanted is not None or about.kind not in _WITH_SUMS:

@@ -34,8 +34,8 @@ def show(report: Report, console: Console) -> None:
         )  # fmt: skip
     if report.latency:
         console.print(table)
-    for door, told in report.answers.items():
-        outcomes = ", ".join(f"{outcome} {count:,}" for outcome, count in told.items())
+    for door, by_outcome in report.answers.items():
+        outcomes = ", ".join(f"{outcome} {count:,}" for outcome, count in by_outcome.items())
         console.print(f"{door}: {report.per_second[door]:,.0f} answers a second: {outcomes}")
     if report.sold_out_after is not None:
         console.print(f"The first to hear “sold out” heard it after {report.sold_out_after:g} s.")
@@ -164,8 +164,8 @@ def command(
     findings = _audit(settings) if (_has_database(settings) if with_audit is None else with_audit) else []
     passed = report.passed and all(finding.passed for finding in findings)
     if as_json:
-        told = asdict(report) | {"passed": passed, "audit": [finding.as_dict() for finding in findings]}
-        click.echo(json.dumps(told, ensure_ascii=False))
+        result = asdict(report) | {"passed": passed, "audit": [finding.as_dict() for finding in findings]}
+        click.echo(json.dumps(result, ensure_ascii=False))
     else:
         show(report, Console())
         if findings:

@@ -57,14 +57,14 @@ class _Tally:
     sold_out_after: float | None = None
     granted: Counter[int] = field(default_factory=Counter[int])
 
-    def answer(self, door: str, told: dict[str, Any], waited: float) -> None:
-        outcome = told.get("code") or told.get("outcome") or "no answer"
+    def answer(self, door: str, reply: dict[str, Any], waited: float) -> None:
+        outcome = reply.get("code") or reply.get("outcome") or "no answer"
         self.answers[door, outcome] += 1
-        kind = "held" if told.get("outcome") in {"held", "open"} else "refused"
+        kind = "held" if reply.get("outcome") in {"held", "open"} else "refused"
         self.waits.setdefault(f"{door} {kind}", []).append(waited)
         if outcome == "stock.sold_out" and self.sold_out_after is None:
             self.sold_out_after = round(time.monotonic() - self.began, 2)
-        for part in (told.get("hold") or {}).get("parts", ()):
+        for part in (reply.get("hold") or {}).get("parts", ()):
             self.granted[part["variant_id"]] += part["quantity"]
 
     def again(self, first: dict[str, Any], second: dict[str, Any]) -> None:
@@ -160,7 +160,9 @@ def _report(options: Options, sale: _Sale, tally: _Tally, *, seconds: float, ask
         options=options,
         seconds=round(seconds, 2),
         answers=answers,
-        per_second={door: round(sum(told.values()) / seconds, 1) for door, told in answers.items()},
+        per_second={
+            door: round(sum(by_outcome.values()) / seconds, 1) for door, by_outcome in answers.items()
+        },
         latency={kind: _latency(tally.waits[kind]) for kind in sorted(tally.waits)},
         frames=tally.frames,
         chat_sent=tally.chat_sent,
@@ -333,15 +335,15 @@ async def _buy_http(
             asked = time.monotonic()
             try:
                 async with asyncio.timeout(30):
-                    told = await wire.buy(wish, cookie)
-                    tally.answer("http", told, time.monotonic() - asked)
+                    reply = await wire.buy(wish, cookie)
+                    tally.answer("http", reply, time.monotonic() - asked)
                     if draw.random() < options.taps_twice:
-                        tally.again(told, await wire.buy(wish, cookie))
+                        tally.again(reply, await wire.buy(wish, cookie))
             except (OSError, EOFError, ValueError, TimeoutError) as problem:
                 tally.problems[f"http buyer: {_broke(problem)}"] += 1
                 return
-            if told.get("outcome") == "held" and "lines" not in wish and len(tally.held) < SAMPLE:
-                tally.held[wish_id] = (cookie, wish, told["hold"])
+            if reply.get("outcome") == "held" and "lines" not in wish and len(tally.held) < SAMPLE:
+                tally.held[wish_id] = (cookie, wish, reply["hold"])
 
 
 async def _buy_socket(
@@ -368,11 +370,11 @@ async def _buy_socket(
                 await socket.send(frame)
                 if twice:
                     await socket.send(frame)
-                told = await _answer(socket, wish_id, tally)
-                tally.answer("socket", told, time.monotonic() - asked)
+                reply = await _answer(socket, wish_id, tally)
+                tally.answer("socket", reply, time.monotonic() - asked)
                 if twice:
-                    tally.again(told, await _answer(socket, wish_id, tally))
-                if told.get("code") == "room.too_fast":
+                    tally.again(reply, await _answer(socket, wish_id, tally))
+                if reply.get("code") == "room.too_fast":
                     await asyncio.sleep(0.2)
     except (WebSocketException, OSError, TimeoutError) as problem:
         tally.problems[f"socket buyer: {_broke(problem)}"] += 1
@@ -388,10 +390,10 @@ def _broke(problem: Exception) -> str:
 async def _answer(socket: ClientConnection, wish_id: str, tally: _Tally) -> dict[str, Any]:
     async with asyncio.timeout(30):
         while True:
-            told = json.loads(await socket.recv())
+            message = json.loads(await socket.recv())
             tally.frames += 1
-            if told.get("t") in {"answer", "error"} and wish_id in {told.get("id"), told.get("ref")}:
-                return told
+            if message.get("t") in {"answer", "error"} and wish_id in {message.get("id"), message.get("ref")}:
+                return message
 
 
 class _Post:
@@ -433,8 +435,8 @@ async def _ask_again(base_url: str, options: Options, tally: _Tally) -> int:
         async with _socket(base_url, options, cookie) as socket:
             await socket.send('{"t":"hello"}')
             await socket.send(json.dumps({"t": "buy", **wish}))
-            told = await _answer(socket, wish_id, _Tally())
+            reply = await _answer(socket, wish_id, _Tally())
         # A hold that ran out meanwhile, or gave way to a later purchase of the same shopper, says so.
-        if told.get("hold") != hold and told.get("code") not in PASSING:
+        if reply.get("hold") != hold and reply.get("code") not in PASSING:
             tally.problems["other answers through the other door"] += 1
     return len(tally.held)

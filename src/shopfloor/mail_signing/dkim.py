@@ -86,8 +86,8 @@ def signed(data: bytes, key: Key, private: Private, *, at: datetime) -> bytes:
         f" h={_wrapped(':'.join(listed), ':')};\r\n"
         f" bh={base64.b64encode(sha256(_relaxed_body(body)).digest()).decode()};\r\n b="
     )
-    told = _chosen(fields, listed) + _relaxed(start.encode())
-    proof = base64.b64encode(private.sign(told, padding.PKCS1v15(), hashes.SHA256())).decode()
+    to_sign = _chosen(fields, listed) + _relaxed(start.encode())
+    proof = base64.b64encode(private.sign(to_sign, padding.PKCS1v15(), hashes.SHA256())).decode()
     return start.encode() + _wrapped(proof, "").encode() + b"\r\n" + data
 
 
@@ -129,12 +129,12 @@ def _chosen(fields: Sequence[tuple[bytes, bytes]], names: Sequence[str]) -> byte
     left: dict[bytes, list[bytes]] = {}
     for name, field in fields:
         left.setdefault(name, []).append(field)
-    told = b""
+    data = b""
     for name in names:
         same = left.get(name.encode())
         if same:
-            told += _relaxed(same.pop()) + b"\r\n"
-    return told
+            data += _relaxed(same.pop()) + b"\r\n"
+    return data
 
 
 def _relaxed_body(body: bytes) -> bytes:
@@ -213,15 +213,15 @@ async def check(wanted: Sequence[Record], look_up: LookUp) -> list[Checked]:
         except NoAnswer:
             found.append(Checked(record, Found.UNKNOWN, []))
             continue
-        mine = [value for value in values if _is_of(record.purpose, value)]
-        if not mine:
+        matching = [value for value in values if _is_of(record.purpose, value)]
+        if not matching:
             state = Found.MISSING
-        elif len(mine) > 1 or not _does(record, mine[0]):
+        elif len(matching) > 1 or not _does(record, matching[0]):
             # Two of them are worth none, for each of the three.
             state = Found.OTHER
         else:
             state = Found.RIGHT
-        found.append(Checked(record, state, mine))
+        found.append(Checked(record, state, matching))
     return found
 
 
@@ -244,7 +244,7 @@ def _does(record: Record, value: str) -> bool:
 
 def _tags(value: str) -> Mapping[str, str]:
     parts = (part.partition("=") for part in value.split(";"))
-    return {name.strip().lower(): "".join(told.split()) for name, _, told in parts}
+    return {name.strip().lower(): "".join(written.split()) for name, _, written in parts}
 
 
 async def look_up_txt(name: str) -> list[str]:

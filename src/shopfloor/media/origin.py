@@ -447,8 +447,8 @@ class Origin:
                 await _send_file(send, file, [(b"", (0, size))], b"")
             elif len(ranges) == 1:
                 at, end = ranges[0]
-                told = (b"content-range", f"bytes {at}-{end - 1}/{size}".encode())
-                await send(_start(206, (*_typed(kind, end - at), *common, told)))
+                content_range = (b"content-range", f"bytes {at}-{end - 1}/{size}".encode())
+                await send(_start(206, (*_typed(kind, end - at), *common, content_range)))
                 await _send_file(send, file, [(b"", ranges[0])], b"")
             else:
                 pieces, tail, apart = _multipart(ranges, size, tag)

@@ -38,11 +38,11 @@ def take_picture(film: Path, picture: Path) -> bool:
         "-f", "image2pipe", "-",
     ]  # fmt: skip
     try:
-        made = subprocess.run(
+        taken = subprocess.run(
             command, check=True, capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL
         )
         with storage.written(picture) as file:
-            file.write(made.stdout)
+            file.write(taken.stdout)
     except (OSError, subprocess.SubprocessError) as problem:
         _log.warning("media.no_picture", film=film.name, why=type(problem).__name__)
         return False

@@ -112,20 +112,20 @@ class Publication:
     ) -> "Publication":
         """Connect to one of these addresses and publish.  Raises DestinationAway, DestinationRefused."""
         secure = (context or ssl.create_default_context()) if target.secure else None
-        made: Publication | None = None
+        publication: Publication | None = None
         try:
             async with asyncio.timeout(3 * STEP_SECONDS):
-                made = cls(*await _connected(target, addresses, secure))
-                await made._publish(target, key)
+                publication = cls(*await _connected(target, addresses, secure))
+                await publication._publish(target, key)
         except (OSError, TimeoutError, EOFError, BadStream, asyncio.IncompleteReadError) as problem:
-            if made is not None:
-                made.abort()
+            if publication is not None:
+                publication.abort()
             raise DestinationAway(why=type(problem).__name__) from problem
         except BaseException:
-            if made is not None:
-                made.abort()
+            if publication is not None:
+                publication.abort()
             raise
-        return made
+        return publication
 
     async def _publish(self, target: Target, key: str) -> None:
         writer, reader = self._writer, self._reader
@@ -146,8 +146,8 @@ class Publication:
         # Servers of the Flash era want to hear these; others ignore them.
         self._command(2, "releaseStream", None, key)
         self._command(3, "FCPublish", None, key)
-        made = await self._ask(4, "createStream", None)
-        number = made[3] if len(made) > 3 else None
+        created = await self._ask(4, "createStream", None)
+        number = created[3] if len(created) > 3 else None
         self._stream = int(number) if isinstance(number, float | int) else 1
         self._command(5, "publish", None, key, "live", stream=self._stream)
         while True:

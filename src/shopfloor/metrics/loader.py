@@ -158,19 +158,19 @@ def _currency(facts: Any) -> str | None:
 
 def _offer_variants(facts: Any, show_id: int) -> Iterable[tuple[int, ...]]:
     """Which variants belong to which offer: as the offer was announced, or as it was held and ordered."""
-    told = facts.filter(pc.is_valid(facts["offer_id"]))
+    with_offer = facts.filter(pc.is_valid(facts["offer_id"]))
     products: dict[int, int] = {}
     pairs: dict[tuple[int, int], int | None] = {}
     for kind, offer, product, variant, extra in zip(
-        *(told[name].to_pylist() for name in ("type", "offer_id", "product_id", "variant_id", "extra")),
+        *(with_offer[name].to_pylist() for name in ("type", "offer_id", "product_id", "variant_id", "extra")),
         strict=True,
     ):
         if product is not None and kind.startswith("live.offer_"):
             products[offer] = product
         announced = _decode(extra).get("prices") if kind == "live.offer_added" else None
         variants = [int(key) for key in announced or ()] + ([variant] if variant is not None else [])
-        for one in variants:
-            pairs[offer, one] = pairs.get((offer, one)) or product
+        for variant_id in variants:
+            pairs[offer, variant_id] = pairs.get((offer, variant_id)) or product
     for (offer, variant), product in sorted(pairs.items()):
         known = products.get(offer, product)
         if known is not None:

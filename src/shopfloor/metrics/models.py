@@ -205,8 +205,12 @@ class ShowReport:
             },
             minutes=tuple(replace(row, starts_at=row.starts_at.astimezone(zone)) for row in self.minutes),
             features=tuple(
-                replace(one, starts_at=one.starts_at.astimezone(zone), ends_at=one.ends_at.astimezone(zone))
-                for one in self.features
+                replace(
+                    feature,
+                    starts_at=feature.starts_at.astimezone(zone),
+                    ends_at=feature.ends_at.astimezone(zone),
+                )
+                for feature in self.features
             ),
         )
 

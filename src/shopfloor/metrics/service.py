@@ -267,7 +267,7 @@ def _asks(engine: Engine, features: Sequence[Feature]) -> tuple[Ask, ...]:
     for at, _, kind, value in engine.rows("asks", "at", "id", "kind", "value"):
         asked_at = moment(at)
         shown = next(
-            (one.product_id for one in features if one.starts_at <= asked_at < one.ends_at),
+            (feature.product_id for feature in features if feature.starts_at <= asked_at < feature.ends_at),
             None,
         )
         counted[shown, kind, value] += 1
@@ -312,9 +312,11 @@ def _seconds(values: Values, key: int) -> float:
 
 def _refused(view: collector.Lake, show_id: int, since: datetime, until: datetime) -> Refused:
     """What came in while the show ran and is in no figure."""
-    told = view.table(types=[collector.REFUSED], names=["source", "event_time", "quantity"])
-    ours = pc.starts_with(told["source"], collector.SERVER)
-    within = pc.and_(pc.greater_equal(told["event_time"], since), pc.less_equal(told["event_time"], until))
+    refusals = view.table(types=[collector.REFUSED], names=["source", "event_time", "quantity"])
+    ours = pc.starts_with(refusals["source"], collector.SERVER)
+    within = pc.and_(
+        pc.greater_equal(refusals["event_time"], since), pc.less_equal(refusals["event_time"], until)
+    )
     found: Counter[str] = Counter()
     for bad in collector.bad_events(view, since, until):
         named = _show_named(bad.raw)
@@ -327,7 +329,7 @@ def _refused(view: collector.Lake, show_id: int, since: datetime, until: datetim
         bad_quantity=found["bad_quantity"],
         other=found["other"],
         no_show=found["no_show"],
-        too_fast=sum(told.filter(pc.and_(ours, within))["quantity"].to_pylist()),
+        too_fast=sum(refusals.filter(pc.and_(ours, within))["quantity"].to_pylist()),
     )
 
 

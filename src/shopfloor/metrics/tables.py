@@ -90,10 +90,10 @@ def _ceiling(column: Any, step: int) -> Any:
 def variant_products(t: Tables) -> Table:
     """The product of each variant, as facts and offers of the show have told."""
     facts = t["events"]
-    told = facts.filter(facts.ours == 1, facts.variant_id.notnull(), facts.product_id.notnull())
+    named = facts.filter(facts.ours == 1, facts.variant_id.notnull(), facts.product_id.notnull())
     offered = t["offer_variants"]
     pairs = ibis.union(
-        told.select("show_id", "variant_id", "product_id"),
+        named.select("show_id", "variant_id", "product_id"),
         offered.select("show_id", "variant_id", "product_id"),
     )
     return pairs.group_by("show_id", "variant_id").agg(product_id=pairs.product_id.min())
@@ -257,9 +257,12 @@ def concurrency(t: Tables) -> Table:
 def features(t: Tables) -> Table:
     """When which offer was on screen: from its fact to the next one or the end of the show."""
     acts = t["acts"]
-    told = acts.filter(acts.type == "live.offer_featured", acts.ours == 1)
-    changes = told.group_by("show_id", "at").agg(
-        id=told.id.max(), started=told.started.max(), ended=told.ended.max(), offer_id=told.offer_id.max()
+    featured = acts.filter(acts.type == "live.offer_featured", acts.ours == 1)
+    changes = featured.group_by("show_id", "at").agg(
+        id=featured.id.max(),
+        started=featured.started.max(),
+        ended=featured.ended.max(),
+        offer_id=featured.offer_id.max(),
     )
     window = ibis.window(group_by=changes.show_id, order_by=[changes.at])
     after = changes.mutate(next_at=ibis.coalesce(changes.at.lead().over(window), changes.ended))
@@ -293,14 +296,14 @@ def exposures(t: Tables) -> Table:
 def supplies(t: Tables) -> Table:
     """When how much of a variant could be bought, on hand or against supply, by what stock said last."""
     acts = t["acts"]
-    told = acts.filter(
+    stocked = acts.filter(
         acts.type == "stock.stock_changed", acts.ours == 1, acts.variant_id.notnull(), acts.left.notnull()
     )
-    latest = told.group_by("show_id", "variant_id", "at").agg(id=told.id.max())
-    levels = told.inner_join(
+    latest = stocked.group_by("show_id", "variant_id", "at").agg(id=stocked.id.max())
+    levels = stocked.inner_join(
         latest.select(latest.show_id, last_id=latest.id),
-        [told.show_id == latest.show_id, told.id == latest.id],
-    ).select(told.show_id, told.variant_id, told.at, told.left, told.started, told.ended)
+        [stocked.show_id == latest.show_id, stocked.id == latest.id],
+    ).select(stocked.show_id, stocked.variant_id, stocked.at, stocked.left, stocked.started, stocked.ended)
     window = ibis.window(group_by=[levels.show_id, levels.variant_id], order_by=[levels.at])
     timed = levels.mutate(
         until=ibis.coalesce(levels.at.lead().over(window), levels.ended),

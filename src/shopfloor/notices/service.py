@@ -53,7 +53,7 @@ async def tell(tx: Tx, notice: NewNotice, *, box: Box | None = None, secret: str
         tx, shop_id=notice.shop_id, address=recipient
     ):
         state, code = State.DROPPED, "unsubscribed"
-    made = await queries.insert_notice(
+    is_new = await queries.insert_notice(
         tx,
         notice_id=notice_id,
         notice=replace(notice, recipient=recipient[:500], sealed=sealed if state is State.QUEUED else None),
@@ -62,7 +62,7 @@ async def tell(tx: Tx, notice: NewNotice, *, box: Box | None = None, secret: str
         state=state,
         code=code,
     )
-    return notice_id if made else None
+    return notice_id if is_new else None
 
 
 # The log

@@ -185,11 +185,13 @@ async def message(request: Request, notice_id: UUID, actor: Viewer, db: Db) -> S
 async def send_again(notice_id: UUID, actor: Manager, db: Db, body: AgainIn | None = None) -> Message:
     """Another message of the same content, to where the order is reached now; with the same `key` it is one."""
     async with db.transaction() as tx:
-        made = await service.send_again(
+        new_id = await service.send_again(
             tx,
             shop_id=actor.shop_id,
             notice_id=notice_id,
             person_id=actor.person_id,
             key=None if body is None else body.key,
         )
-        return Message.model_validate(_told(await notices.notice(tx, shop_id=actor.shop_id, notice_id=made)))
+        return Message.model_validate(
+            _told(await notices.notice(tx, shop_id=actor.shop_id, notice_id=new_id))
+        )

@@ -270,11 +270,11 @@ class _Batch:
             self._endings += [_back(each, "server", str(problem)) for each, _ in chunk]
             await self.sender.trouble(server, str(problem))
             return False
-        mine = await self._say_that_they_leave([each.id for each, _ in chunk])
+        leaving = await self._say_that_they_leave([each.id for each, _ in chunk])
         going = [
             (each, letter, message)
             for (each, letter), message in zip(chunk, envelopes, strict=True)
-            if each.id in mine
+            if each.id in leaving
         ]
         outcomes, problem = await asyncio.to_thread(_send_all, line, [message for _, _, message in going])
         for (each, letter, _), outcome in zip(going, outcomes, strict=True):

@@ -63,7 +63,7 @@ async def send_again(
         orders = await letters.told(tx, ids=[found.order_id])
         if found.channel is Channel.MAIL:
             recipient = next((each.contact_email for each in orders if each.contact_email), recipient)
-    made = await notices.tell(
+    new_notice = await notices.tell(
         tx,
         NewNotice(
             shop_id=shop_id,
@@ -77,14 +77,14 @@ async def send_again(
             again_by=person_id,
         ),
     )
-    assert made is not None, "its fact is new"
-    return made
+    assert new_notice is not None, "its fact is new"
+    return new_notice
 
 
 async def shown(tx: Tx, *, shop_id: int, notice_id: UUID, origin: str) -> tuple[Notice, Shown]:
     """A message as its reader sees it, without the link that only the reader may know.  Raises UnknownNotice."""
     found = await notices.notice(tx, shop_id=shop_id, notice_id=notice_id)
-    made = (
+    composed = (
         await letters.compose(
             tx,
             [found],
@@ -93,9 +93,9 @@ async def shown(tx: Tx, *, shop_id: int, notice_id: UUID, origin: str) -> tuple[
         )
     )[found.id]
     if found.channel is Channel.SMS:
-        page = letters.text_page(made.text, language=made.letter.language)
-        return found, Shown(made.letter.subject, page, made.text, found.created_at)
-    return found, letters.shown(made.letter, found.created_at)
+        page = letters.text_page(composed.text, language=composed.letter.language)
+        return found, Shown(composed.letter.subject, page, composed.text, found.created_at)
+    return found, letters.shown(composed.letter, found.created_at)
 
 
 # The mail server of a shop
@@ -194,12 +194,12 @@ async def send_test(tx: Tx, *, shop: Shop, recipient: str, person_id: int) -> UU
     """Raises NotAnAddress."""
     if not is_address(recipient.strip()):
         raise NotAnAddress(field="recipient")
-    made = await notices.tell(
+    notice_id = await notices.tell(
         tx,
         NewNotice(shop.id, new_id(), Kind.TEST, recipient.strip(), shop.locale, again_by=person_id),
     )
-    assert made is not None, "its fact is new"
-    return made
+    assert notice_id is not None, "its fact is new"
+    return notice_id
 
 
 # What is asked for by readers

@@ -372,8 +372,8 @@ async def to_merchant(
     but: int | None = None,
 ) -> None:
     """To every member who may see the shop's money, or has one of `roles`, in the shop's language; not to `but`."""
-    told = await letters.told(tx, ids=[order_id]) if order_id is not None else []
-    number = next((each.number for each in told if each.shop_id == shop_id), None)
+    orders = await letters.told(tx, ids=[order_id]) if order_id is not None else []
+    number = next((each.number for each in orders if each.shop_id == shop_id), None)
     for member in await reader_queries.members(tx, shop_id=shop_id, roles=roles or SEE_MONEY):
         if member.person_id == but:
             continue
@@ -537,14 +537,14 @@ MANAGE_ORDERS: Final = (Role.OWNER, Role.MERCHANDISER)
 
 async def remind(tx: Tx) -> int:
     """What is told because of the time it is: unpaid orders and balances, shows that start.  Returns how many."""
-    told = 0
+    reminded = 0
     for order in await told_queries.to_be_reminded(tx, lead_hours=REMIND_HOURS, limit=AT_ONCE):
         assert order.payment_due_at is not None, "asked for by it"
-        told += await _remind(tx, order, order.first_minor - order.charged_minor, order.payment_due_at)
+        reminded += await _remind(tx, order, order.first_minor - order.charged_minor, order.payment_due_at)
     for order in await told_queries.balances_to_be_reminded(tx, lead_hours=REMIND_HOURS, limit=AT_ONCE):
         assert order.balance_due_at is not None, "asked for by it"
-        told += await _remind(tx, order, order.total_minor - order.charged_minor, order.balance_due_at)
-    return told + await remind_of_shows(tx)
+        reminded += await _remind(tx, order, order.total_minor - order.charged_minor, order.balance_due_at)
+    return reminded + await remind_of_shows(tx)
 
 
 async def _remind(tx: Tx, order: Told, amount_minor: int, due_at: datetime) -> int:
@@ -562,7 +562,7 @@ async def _remind(tx: Tx, order: Told, amount_minor: int, due_at: datetime) -> i
 
 async def remind_of_shows(tx: Tx) -> int:
     """A show that starts within a quarter of an hour, or has just started; of one that is over nobody is told."""
-    told = 0
+    reminded = 0
     for show_id in await reader_queries.reminders_waiting(tx):
         show = await live.public_show(tx, show_id)
         soon = show.starts_at is not None and show.starts_at - now() <= BEFORE_SHOW
@@ -589,8 +589,8 @@ async def remind_of_shows(tx: Tx) -> int:
                     expires_at=starts + timedelta(minutes=45),
                 ),
             )
-            told += 1
-    return told
+            reminded += 1
+    return reminded
 
 
 HEARD: Final[Mapping[type[Any], Any]] = {

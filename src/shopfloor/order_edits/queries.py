@@ -27,7 +27,7 @@ async def insert(
     hash: bytes,  # noqa: A002 -- the column's name
     actor: str,
     reason: str,
-    told: bool,
+    is_told: bool,
     currency: str,
     before_minor: int,
     after_minor: int,
@@ -42,7 +42,7 @@ async def insert(
         INSERT INTO order_edits.edit (id, shop_id, order_id, number, hash, actor, reason, told, currency, before_minor,
                                       after_minor, refund, refund_minor, due_minor, waived_minor, changes)
         SELECT %(id)s, %(shop_id)s, %(order_id)s, coalesce(max(number), 0) + 1, %(hash)s, %(actor)s, %(reason)s,
-               %(told)s, %(currency)s, %(before)s, %(after)s, %(refund)s, %(refund_minor)s, %(due)s, %(waived)s,
+               %(is_told)s, %(currency)s, %(before)s, %(after)s, %(refund)s, %(refund_minor)s, %(due)s, %(waived)s,
                %(changes)s
           FROM order_edits.edit WHERE order_id = %(order_id)s
         """,
@@ -52,7 +52,7 @@ async def insert(
         hash=hash,
         actor=actor,
         reason=reason,
-        told=told,
+        is_told=is_told,
         currency=currency,
         before=before_minor,
         after=after_minor,

@@ -75,7 +75,7 @@ async def save(
             hash=digest,
             actor=actor,
             reason=reason,
-            told=target.tell,
+            is_told=target.tell,
             currency=done.order.currency,
             before_minor=done.before_minor,
             after_minor=done.after_minor,
@@ -115,8 +115,8 @@ async def save(
 
 async def _edit(db: Database, shop_id: int, target: Target) -> Edit:
     async with db.transaction() as tx:
-        made = await queries.of_order(tx, shop_id=shop_id, order_id=target.order_id)
-    found = next((each for each in made if each.id == target.id), None)
+        edits = await queries.of_order(tx, shop_id=shop_id, order_id=target.order_id)
+    found = next((each for each in edits if each.id == target.id), None)
     if found is None:
         # Another shop's.
         raise IdReused(edit_id=str(target.id))

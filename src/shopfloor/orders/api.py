@@ -95,10 +95,10 @@ def _actor(actor: Actor) -> str:
 
 def shown(view: OrderView) -> dict[str, Any]:
     """An order as JSON.  The buyer's key and the hash of the form stay inside."""
-    told: dict[str, Any] = msgspec.to_builtins(view)
+    shown_order: dict[str, Any] = msgspec.to_builtins(view)
     for name in ("key", "form_hash"):
-        told["order"].pop(name, None)
-    return told
+        shown_order["order"].pop(name, None)
+    return shown_order
 
 
 async def _told(db: Db, actor: Actor, order: Order) -> dict[str, Any]:
@@ -108,9 +108,9 @@ async def _told(db: Db, actor: Actor, order: Order) -> dict[str, Any]:
 
 async def _with_requests(tx: Tx, actor: Actor, order_id: UUID) -> dict[str, Any]:
     """An order, with the refunds of it that wait for a second person or waited for one."""
-    told = shown(await views.order(tx, shop_id=actor.shop_id, order_id=order_id))
+    shown_order = shown(await views.order(tx, shop_id=actor.shop_id, order_id=order_id))
     asked = await approvals.of_order(tx, order_id=order_id)
-    return {**told, "refund_requests": msgspec.to_builtins(asked)}
+    return {**shown_order, "refund_requests": msgspec.to_builtins(asked)}
 
 
 @router.get("/{order_id:uuid}", responses=refusals(OrderNotFound))

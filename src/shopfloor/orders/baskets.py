@@ -218,7 +218,7 @@ def _fitting(base: Begun, others: Iterable[Begun]) -> list[Begun]:
     """Those that make one order with the first, it included."""
     inside = [base]
     for each in others:
-        if each is not base and fit([*(one.row for one in inside), each.row]):
+        if each is not base and fit([*(packed.row for packed in inside), each.row]):
             inside.append(each)
     return inside
 
@@ -273,9 +273,9 @@ async def adopt(
         return
     rows = await basket_queries.lock_with_roots(tx, ids=wanted)
     orders = await basket_queries.ordered(tx, ids=list(rows))
-    mine = [row.id for row in rows.values() if row.held and row.id not in orders and row.buyer in others]
-    await basket_queries.give(tx, ids=mine, buyer=shopper)
-    await stock.extend(tx, mine, hold_seconds=0, buyer=shopper)
+    held_ids = [row.id for row in rows.values() if row.held and row.id not in orders and row.buyer in others]
+    await basket_queries.give(tx, ids=held_ids, buyer=shopper)
+    await stock.extend(tx, held_ids, hold_seconds=0, buyer=shopper)
 
 
 async def gather(

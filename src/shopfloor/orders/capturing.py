@@ -70,7 +70,7 @@ async def watch(db: Database) -> int:
     Returns of how many somebody was told or something was asked.
     """
     async with db.transaction() as tx:
-        told = await payment_authorisations.warn(tx)
+        warned = await payment_authorisations.warn(tx)
         ends = await payment_authorisations.ending(tx)
     for each in ends:
         async with db.transaction() as tx:
@@ -82,4 +82,4 @@ async def watch(db: Database) -> int:
                     await payment_authorisations.ask_void(tx, reserved, actor=authorising.EXPIRED)
                 elif reserved.wanted is None and any(line.shipped_quantity for line in lines):
                     await authorising.ask_for(tx, order, actor=_OURS)
-    return told + len(ends)
+    return warned + len(ends)

@@ -166,9 +166,9 @@ async def _freeze(
 
 def _whole(bundle: catalog.Bundle, variant: checkout_queries.VariantRow, items: Sequence[Item]) -> Bundle:
     """What these items come to as one thing."""
-    mine = [item for item in items if item.bundle_id == bundle.id]
-    quantity = sum(item.quantity for item in mine) // bundle.units
-    amount_minor = sum(item.amount_minor for item in mine)
+    parts = [item for item in items if item.bundle_id == bundle.id]
+    quantity = sum(item.quantity for item in parts) // bundle.units
+    amount_minor = sum(item.amount_minor for item in parts)
     return Bundle(
         id=bundle.id,
         variant_id=variant.id,

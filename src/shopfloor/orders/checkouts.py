@@ -239,9 +239,9 @@ async def prepare_together(tx: Tx, sent: Sequence[Sent], *, shop_id: int) -> dic
         else []
     )
     done = {
-        each.number: Prepared(made.order, made.payment, terms)
-        for (each, *_), made in zip(priced, written, strict=True)
-        if isinstance(made, drafts.Written)
+        each.number: Prepared(draft.order, draft.payment, terms)
+        for (each, *_), draft in zip(priced, written, strict=True)
+        if isinstance(draft, drafts.Written)
     }
     if done:
         await stock.extend(

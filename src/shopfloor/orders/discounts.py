@@ -64,7 +64,7 @@ def products_of(items: Sequence[Item], bundles: Sequence[Bundle], line_ids: Sequ
 def told_of_codes(asked: Asked, found: promotions.Candidates, breakdown: pricing.Breakdown) -> list[CodeTold]:
     """Each code that was given, in its order."""
     by_key = {each.key: each for each in found.offered if each.key is not None}
-    told = {each.id: each for each in breakdown.discounts}
+    applied = {each.id: each for each in breakdown.discounts}
     answers: list[CodeTold] = []
     for typed in asked.codes:
         key = promotions.key(typed)
@@ -72,7 +72,7 @@ def told_of_codes(asked: Asked, found: promotions.Candidates, breakdown: pricing
         if each is None:
             answers.append(CodeTold(typed, why=found.refused.get(key, promotions.Why.UNKNOWN)))
             continue
-        outcome = told.get(each.rule_id)
+        outcome = applied.get(each.rule_id)
         title = each.discount.title
         if outcome is None:
             # It came to more than is left of its budget.

@@ -27,30 +27,30 @@ async def hear(
     db: Database,
     providers: payment_providers.Providers,
     letter: payment_accounts.inbox.Letter,
-    told: payment_providers.Dispute,
+    dispute: payment_providers.Dispute,
 ) -> str:
     """A message about a dispute.  Raises ProviderAway, so that it is read again."""
     provider = payment_providers.provider(providers, f"{letter.provider}/{letter.connection_id}")
     if provider.abilities.disputes:
         async with asyncio.timeout(_DEADLINE):
-            told = await provider.look_up_dispute(told.reference) or told
+            dispute = await provider.look_up_dispute(dispute.reference) or dispute
     async with db.transaction() as tx:
         found = await apply(
             tx,
             shop_id=letter.shop_id,
             connection_id=letter.connection_id,
             provider_name=letter.provider,
-            told=told,
+            dispute=dispute,
         )
     return f"dispute_{found.state}"
 
 
 async def apply(
-    tx: Tx, *, shop_id: int, connection_id: int, provider_name: str, told: payment_providers.Dispute
+    tx: Tx, *, shop_id: int, connection_id: int, provider_name: str, dispute: payment_providers.Dispute
 ) -> disputes.Dispute:
     """Under the lock of the order, whose sums it changes.  The same again changes nothing."""
     payment = await reconciliation.of_charge(
-        tx, shop_id=shop_id, connection_id=connection_id, reference=told.charge
+        tx, shop_id=shop_id, connection_id=connection_id, reference=dispute.charge
     )
     if payment is not None:
         await lifecycle.lock(tx, shop_id=shop_id, order_id=payment.subject_id)
@@ -60,7 +60,7 @@ async def apply(
         connection_id=connection_id,
         provider_name=provider_name,
         payment_id=None if payment is None else payment.id,
-        told=told,
+        reported=dispute,
     )
     if payment is not None:
         await lifecycle.settle(tx, order_id=payment.subject_id)
@@ -82,9 +82,9 @@ async def ask(
             known = await providers(each.shop_id)
             provider = payment_providers.provider(known, f"{each.provider}/{each.connection_id}")
             async with asyncio.timeout(_DEADLINE):
-                told = await provider.look_up_dispute(each.reference)
-            if told is not None:
-                heard += await _apply(db, each.shop_id, each.connection_id, each.provider, [told])
+                dispute = await provider.look_up_dispute(each.reference)
+            if dispute is not None:
+                heard += await _apply(db, each.shop_id, each.connection_id, each.provider, [dispute])
         except (TimeoutError, Refusal) as problem:
             _log.warning("orders.dispute_not_asked", dispute_id=str(each.id), why=type(problem).__name__)
     for account in accounts:
@@ -107,11 +107,11 @@ async def _apply(
     shop_id: int,
     connection_id: int,
     provider_name: str,
-    told: Sequence[payment_providers.Dispute],
+    reported: Sequence[payment_providers.Dispute],
 ) -> int:
-    for each in told:
+    for each in reported:
         async with db.transaction() as tx:
             await apply(
-                tx, shop_id=shop_id, connection_id=connection_id, provider_name=provider_name, told=each
+                tx, shop_id=shop_id, connection_id=connection_id, provider_name=provider_name, dispute=each
             )
-    return len(told)
+    return len(reported)

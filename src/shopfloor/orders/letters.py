@@ -75,17 +75,17 @@ async def _run(
     db: Database, providers: payment_providers.Providers, letters: Sequence[payment_accounts.inbox.Letter]
 ) -> list[_News]:
     """The first letters, as far as each is about one attempt at its own provider, for different orders."""
-    told: list[tuple[payment_accounts.inbox.Letter, UUID, payment_providers.Outcome | None]] = []
+    reported: list[tuple[payment_accounts.inbox.Letter, UUID, payment_providers.Outcome | None]] = []
     for letter in letters:
         about = _attempt(providers, letter)
         if about is None:
             break
-        told.append((letter, *about))
+        reported.append((letter, *about))
     async with db.transaction() as tx:
-        known = await payments.payments_by_id(tx, *{attempt_id for _, attempt_id, _ in told})
+        known = await payments.payments_by_id(tx, *{attempt_id for _, attempt_id, _ in reported})
     run: list[tuple[payment_accounts.inbox.Letter, payments.Payment, payment_providers.Outcome | None]] = []
     subjects: set[UUID] = set()
-    for letter, attempt_id, outcome in told:
+    for letter, attempt_id, outcome in reported:
         payment = known.get(attempt_id)
         if payment is None or payment.subject_id in subjects or not is_about(letter, payment):
             break

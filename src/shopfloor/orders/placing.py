@@ -151,7 +151,7 @@ async def _mark_placed(
 
 async def place_together(
     tx: Tx,
-    told: Sequence[tuple[payments.Payment, payment_providers.Outcome]],
+    reported: Sequence[tuple[payments.Payment, payment_providers.Outcome]],
     *,
     shop_id: int,
     terms: policies.ShopTerms,
@@ -160,13 +160,13 @@ async def place_together(
     paid yet.  The others stay as they are.
     """
     found = await lifecycle.lock_all(
-        tx, shop_id=shop_id, order_ids=[payment.subject_id for payment, _ in told]
+        tx, shop_id=shop_id, order_ids=[payment.subject_id for payment, _ in reported]
     )
-    locked = await payments.attempts.lock(tx, *(payment.id for payment, _ in told))
+    locked = await payments.attempts.lock(tx, *(payment.id for payment, _ in reported))
     at = now()
     ready = [
         (*found[payment.subject_id], locked[payment.id], outcome)
-        for payment, outcome in told
+        for payment, outcome in reported
         if payment.subject_id in found
         and isinstance(
             outcome, payment_providers.Action | payment_providers.Pending | payment_providers.Awaiting

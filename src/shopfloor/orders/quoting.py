@@ -116,8 +116,8 @@ async def quote(
     )
     wanted = Wanted(currency, items, bundles, terms, asked, goods, found, address, joins, again)
     with _within_range():
-        told = await pricing.Prices.ask(tx, wanted.questions(), shop_id=shop_id, dated=again is not None)
-    return wanted.quote(told)
+        prices = await pricing.Prices.ask(tx, wanted.questions(), shop_id=shop_id, dated=again is not None)
+    return wanted.quote(prices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +173,9 @@ class Wanted:
             return [own]
         return [own, partial(ask, place=place_of(self.joins.to), instead=together.FREE)]
 
-    def quote(self, told: Sequence[Any]) -> Quote:
+    def quote(self, prices: Sequence[Any]) -> Quote:
         """From the answers to its questions."""
-        own, *joined = told
+        own, *joined = prices
         make = partial(_way, items=self.items, currency=self.currency, asked=self.asked, found=self.found)
         ways = [
             *(replace(make(way), joins=self.joins) for each in joined for way in each.ways),
@@ -270,7 +270,7 @@ def _delivery(kind: pricing.DeliveryKind) -> Delivery:
 
 
 def _way(
-    told: pricing.PricedWay,
+    way: pricing.PricedWay,
     items: Sequence[Item],
     currency: str,
     asked: discounts.Asked,
@@ -282,22 +282,22 @@ def _way(
             amount_minor=line.gross,
             discount_minor=line.discount,
             tax_minor=line.tax,
-            tax_included=told.breakdown.included,
+            tax_included=way.breakdown.included,
         )
-        for item, line in zip(items, told.breakdown.lines, strict=True)
+        for item, line in zip(items, way.breakdown.lines, strict=True)
     ]
-    delivery = _delivery(told.kind)
+    delivery = _delivery(way.kind)
     return Way(
-        id=told.id,
-        field=told.id if told.id in {SHIP, PICK_UP} else f"{delivery}_{told.id}",
-        kind=told.kind,
+        id=way.id,
+        field=way.id if way.id in {SHIP, PICK_UP} else f"{delivery}_{way.id}",
+        kind=way.kind,
         delivery=delivery,
-        name=told.name,
-        note=told.note,
-        totals=totals(priced, currency=currency, shipping_minor=told.breakdown.totals.shipping),
-        breakdown=told.breakdown,
-        calculation=discounts.named(told.calculation, found, told.breakdown),
+        name=way.name,
+        note=way.note,
+        totals=totals(priced, currency=currency, shipping_minor=way.breakdown.totals.shipping),
+        breakdown=way.breakdown,
+        calculation=discounts.named(way.calculation, found, way.breakdown),
         items=priced,
-        codes=discounts.told_of_codes(asked, found, told.breakdown),
-        taken=discounts.taken_of(found, told.breakdown),
+        codes=discounts.told_of_codes(asked, found, way.breakdown),
+        taken=discounts.taken_of(found, way.breakdown),
     )

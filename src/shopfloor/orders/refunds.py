@@ -517,9 +517,9 @@ async def hear(
         found = await payments.payments_by_id(tx, *(each.payment_id for each in known))
     for each in known:
         payment = found[each.payment_id]
-        told = outcome or await _asked(db, providers, payment, each)
-        if told is not None:
-            await _report(db, payment, each, told, asked=outcome is None)
+        reported = outcome or await _asked(db, providers, payment, each)
+        if reported is not None:
+            await _report(db, payment, each, reported, asked=outcome is None)
     return "refund" if known else "nothing_of_ours"
 
 

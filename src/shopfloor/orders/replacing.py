@@ -74,13 +74,13 @@ async def replacement(
     [page] = await page_texts.put_away(tx, shop_id=shop_id, pages=[row.page])
     row = replace(row, page=page)
     await checkout_queries.insert_checkout(tx, row)
-    items, told = await _priced(tx, found, msgspec.convert(row.items, list[Item]), wanted)
-    made = await _insert(tx, found, row, items, told)
+    items, way = await _priced(tx, found, msgspec.convert(row.items, list[Item]), wanted)
+    new_order_id = await _insert(tx, found, row, items, way)
     credit = sum(parts)
     payment = await payments.open_payment(
         tx,
         shop_id=shop_id,
-        subject_id=made,
+        subject_id=new_order_id,
         purpose=payments.Purpose.FULL,
         amount=Money(credit, found.currency),
         provider_name=charges.BY_HAND,
@@ -103,8 +103,8 @@ async def replacement(
             note=note,
         ),
     )
-    paid = await settle(tx, order_id=made)
-    lines = await queries.lines(tx, order_id=made)
+    paid = await settle(tx, order_id=new_order_id)
+    lines = await queries.lines(tx, order_id=new_order_id)
     await charges.tell_paid(tx, paid, lines, purpose=payments.Purpose.FULL, amount_minor=credit)
     return paid
 
@@ -146,12 +146,12 @@ async def _priced(
         instead=together.FREE,
         as_paid=True,
     )
-    [told] = quoted.ways
+    [way] = quoted.ways
     priced = [
         replace(item, amount_minor=line.gross, tax_minor=line.tax, tax_included=True)
-        for item, line in zip(items, told.breakdown.lines, strict=True)
+        for item, line in zip(items, way.breakdown.lines, strict=True)
     ]
-    return priced, told
+    return priced, way
 
 
 def _even(wanted: Instead) -> list[tuple[int, int]]:
@@ -165,9 +165,9 @@ async def _insert(
     found: Order,
     row: checkout_queries.CheckoutRow,
     items: Sequence[Item],
-    told: pricing.PricedWay,
+    way: pricing.PricedWay,
 ) -> UUID:
-    order_id, sums = new_id(), told.breakdown.totals
+    order_id, sums = new_id(), way.breakdown.totals
     draft = draft_queries.order_row(
         id=order_id,
         checkout=row,
@@ -188,22 +188,22 @@ async def _insert(
         key=secrets.token_urlsafe(18),
         tax_minor=sums.tax,
         shipping_name=found.shipping_name,
-        calculation={**told.calculation, "discounts": []},
+        calculation={**way.calculation, "discounts": []},
         return_terms=found.return_terms or _usual_terms(found),
     )
     await draft_queries.insert_orders(tx, [draft])
     await draft_queries.insert_lines(tx, line_rows(order_id, items))
-    await draft_queries.insert_tax_lines(tx, {order_id: told.breakdown.taxes})
+    await draft_queries.insert_tax_lines(tx, {order_id: way.breakdown.taxes})
     return order_id
 
 
 def _usual_terms(found: Order) -> Mapping[str, Any]:
     """Those of a shop that has set none, for an order from before they were kept."""
-    told = asdict(policies.return_rules.ReturnRules())
+    usual = asdict(policies.return_rules.ReturnRules())
     kept = ("withdrawal_days", "goodwill_days", "claim_days", "seller_pays", "note")
     return {
         "country": (found.address or {}).get("country", ""),
         "standard_minor": 0,
         "exceptions": {},
-        **{name: told[name] for name in kept},
+        **{name: usual[name] for name in kept},
     }

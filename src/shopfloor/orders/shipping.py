@@ -233,8 +233,8 @@ async def track_parcel(
         tx, parcel, carrier=carrier, tracking=tracking, actor=actor, replaces=replaces
     )
     if parcel.state in fulfilment.GONE and tracked.tracking != parcel.tracking:
-        told = " ".join(filter(None, [_without(found.tracking, parcel.tracking), tracked.tracking]))
-        await queries.note_shipment(tx, order_id=found.id, at=found.shipped_at, tracking=told)
+        all_tracking = " ".join(filter(None, [_without(found.tracking, parcel.tracking), tracked.tracking]))
+        await queries.note_shipment(tx, order_id=found.id, at=found.shipped_at, tracking=all_tracking)
     return tracked
 
 

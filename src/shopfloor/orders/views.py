@@ -85,8 +85,12 @@ async def _view(tx: Tx, found: Order) -> OrderView:
 async def _instructions(tx: Tx, found: Order, owed: Due | None) -> dict[str, Any]:
     """How to bring the money: what the page prints."""
     rules = await shop_terms(tx, shop_id=found.shop_id)
-    told: dict[str, Any] = {"pick_up_at": rules.pick_up_at} if found.delivery == "pick_up" else {}
+    instructions: dict[str, Any] = {"pick_up_at": rules.pick_up_at} if found.delivery == "pick_up" else {}
     if owed is not None:
-        told |= {"method": found.method, "label": str(found.number), "amount_minor": owed.amount.minor}
-        told |= {"pay_to": rules.pay_to} if found.method == "transfer" else {}
-    return told
+        instructions |= {
+            "method": found.method,
+            "label": str(found.number),
+            "amount_minor": owed.amount.minor,
+        }
+        instructions |= {"pay_to": rules.pay_to} if found.method == "transfer" else {}
+    return instructions

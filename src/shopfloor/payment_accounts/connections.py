@@ -108,18 +108,18 @@ class Connections:
         return found
 
     def _provider(self, row: _Row) -> Provider | None:
-        made = self._made.get(row.id)
-        if made is None or made[0] != row.version:
+        built = self._made.get(row.id)
+        if built is None or built[0] != row.version:
             kind = self.kinds.get(row.provider)
             if kind is None:
                 return None
             try:
-                made = (row.version, kind.build(self._account(row)))
+                built = (row.version, kind.build(self._account(row)))
             except (secrets.CannotOpen, ValueError) as problem:
                 _log.warning("payments.account_unusable", connection_id=row.id, problem=str(problem))
                 return None
-            self._made[row.id] = made
-        return made[1]
+            self._made[row.id] = built
+        return built[1]
 
     @cached_property
     def _box(self) -> secrets.Box:
@@ -199,14 +199,14 @@ class Connections:
                 kept = self._opened(row)
             except secrets.CannotOpen:
                 kept = {}
-        told = {each.name: values.get(each.name, "").strip() for each in kind.fields}
-        wrong = {name: "too_long" for name, value in told.items() if len(value) > LONGEST}
+        entered = {each.name: values.get(each.name, "").strip() for each in kind.fields}
+        wrong = {name: "too_long" for name, value in entered.items() if len(value) > LONGEST}
         hidden = {
-            each.name: told[each.name] or kept.get(each.name, "") for each in kind.fields if each.secret
+            each.name: entered[each.name] or kept.get(each.name, "") for each in kind.fields if each.secret
         }
-        plain = {each.name: told[each.name] for each in kind.fields if not each.secret}
-        for name, made in kind.makes().items():
-            hidden[name] = kept.get(name) or made
+        plain = {each.name: entered[each.name] for each in kind.fields if not each.secret}
+        for name, generated in kind.makes().items():
+            hidden[name] = kept.get(name) or generated
         wrong |= {
             each.name: "missing" for each in kind.fields if each.required and not (hidden | plain)[each.name]
         }
@@ -402,7 +402,7 @@ async def _save(
     sealed: bytes,
 ) -> int:
     if connection_id is None:
-        made: int = await tx.value(
+        saved_id: int = await tx.value(
             """
             INSERT INTO payments.connection (shop_id, provider, mode, label, fields, sealed)
             VALUES (%(shop_id)s, %(provider)s, %(mode)s, %(label)s, %(fields)s, %(sealed)s) RETURNING id
@@ -414,7 +414,7 @@ async def _save(
             fields=Jsonb(fields),
             sealed=sealed,
         )
-        return made
+        return saved_id
     await tx.run(
         """
         UPDATE payments.connection

@@ -158,7 +158,7 @@ async def take_due(tx: Tx, *, at: datetime | None = None, limit: int = 100) -> l
     return due
 
 
-async def said(tx: Tx, told: Mapping[UUID, str], *, done: bool) -> None:
+async def said(tx: Tx, outcomes: Mapping[UUID, str], *, done: bool) -> None:
     """What became of messages, by id; those that are not `done` come again."""
     await tx.run(
         """
@@ -166,8 +166,8 @@ async def said(tx: Tx, told: Mapping[UUID, str], *, done: bool) -> None:
           FROM unnest(%(ids)s::uuid[], %(said)s::text[]) AS t (id, said) WHERE i.id = t.id
         """,
         at=now() if done else None,
-        ids=list(told),
-        said=[each[:300] for each in told.values()],
+        ids=list(outcomes),
+        said=[each[:300] for each in outcomes.values()],
     )
 
 

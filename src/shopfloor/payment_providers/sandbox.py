@@ -225,13 +225,13 @@ class Sandbox:
         ]
         with self.store.open() as store:
             session = self.bank.settled(store, request.path_params["name"], account)
-            told = _shown(session)
+            shown = _shown(session)
             if session["payment_intent"] and any(each.startswith("payment_intent") for each in expand):
                 intent = self.bank.aged(store, account, session["payment_intent"])
                 if intent["latest_charge"] and "payment_intent.latest_charge.balance_transaction" in expand:
                     intent["latest_charge"] = store.get("charge", intent["latest_charge"], account)
-                told["payment_intent"] = _shown(intent)
-        return JSONResponse(told)
+                shown["payment_intent"] = _shown(intent)
+        return JSONResponse(shown)
 
     async def _expire(self, request: Request) -> Response:
         async with self._once(request) as (store, account, _, given):
@@ -272,8 +272,8 @@ class Sandbox:
             self.bank.take(store, account, intent, amount)
             session = store.get("checkout.session", intent["_session"], account)
             store.put(account, session | {"payment_status": "paid"})
-            told = self._telling(intent["_session"], [(0.0, "payment_intent.succeeded")])
-            given.append(JSONResponse(_shown(intent), background=told))
+            webhooks = self._telling(intent["_session"], [(0.0, "payment_intent.succeeded")])
+            given.append(JSONResponse(_shown(intent), background=webhooks))
         return given[0]
 
     async def _cancel(self, request: Request) -> Response:
@@ -289,8 +289,8 @@ class Sandbox:
                 )
             intent |= {"status": "canceled", "amount_capturable": 0, "canceled_at": int(self.clock())}
             store.put(account, intent)
-            told = self._telling(intent["_session"], [(0.0, "payment_intent.canceled")])
-            given.append(JSONResponse(_shown(intent), background=told))
+            webhooks = self._telling(intent["_session"], [(0.0, "payment_intent.canceled")])
+            given.append(JSONResponse(_shown(intent), background=webhooks))
         return given[0]
 
     async def _refund(self, request: Request) -> Response:
@@ -392,9 +392,9 @@ class Sandbox:
             )
         return given[0]
 
-    def _telling(self, name: str, told: list[tuple[float, str]]) -> BackgroundTask:
+    def _telling(self, name: str, events: list[tuple[float, str]]) -> BackgroundTask:
         async def tell() -> None:
-            for after, kind in told:
+            for after, kind in events:
                 await self.tell(name, after, kind)
 
         return BackgroundTask(tell)
@@ -539,14 +539,14 @@ class Sandbox:
         if choice not in CHOICES:
             return RedirectResponse(here, status_code=303)
         try:
-            told = self.decide(name, choice)
+            events = self.decide(name, choice)
             with self.store.open() as store:
                 session = self.bank.settled(store, name)
         except Problem:
             return document("Not found", "<p>There is no such payment.</p>", status=404)
 
         async def tell() -> None:
-            for after, kind in told:
+            for after, kind in events:
                 await self.tell(name, after, kind, times=2 if choice == "twice" else 1)
 
         after = BackgroundTask(tell)

@@ -124,12 +124,12 @@ class Stripe(Provider):
                 | ({} if method == "GET" else {"content-type": "application/x-www-form-urlencoded"}),
                 content=None if method == "GET" else str(encoded),
             )
-            told = msgspec.json.decode(answer.content, type=dict[str, Any])
+            body = msgspec.json.decode(answer.content, type=dict[str, Any])
         except (httpx.HTTPError, msgspec.MsgspecError) as problem:
             raise ProviderAway from problem
         if answer.status_code < 300:
-            return told
-        error: dict[str, Any] = told.get("error") or {}
+            return body
+        error: dict[str, Any] = body.get("error") or {}
         if answer.status_code in {401, 403, 409, 429} or answer.status_code >= 500:
             # A wrong key is no decision about the buyer's money.
             _log.warning("payments.stripe_away", status=answer.status_code, code=error.get("code"))
@@ -203,13 +203,13 @@ class Stripe(Provider):
                 else {}
             )
             until = card.get("capture_before")
-            made = float(intent.get("created") or session.get("created") or now().timestamp())
+            created = float(intent.get("created") or session.get("created") or now().timestamp())
             return Authorised(
                 reference,
                 to_ours(int(intent.get("amount_capturable") or session["amount_total"]), session["currency"]),
                 datetime.fromtimestamp(int(until), UTC)
                 if until is not None
-                else datetime.fromtimestamp(made, UTC) + AUTHORISES_FOR,
+                else datetime.fromtimestamp(created, UTC) + AUTHORISES_FOR,
             )
         if session.get("status") == "expired" or status == "canceled":
             return Closed("expired")
@@ -365,7 +365,7 @@ class Stripe(Provider):
             for secret in self._webhook_secrets
         ]
         if not any(
-            hmac.compare_digest(one.encode(), other.encode()) for one in expected for other in signatures
+            hmac.compare_digest(ours.encode(), other.encode()) for ours in expected for other in signatures
         ):
             raise Forged
         if abs(message.received_at.timestamp() - int(times[0])) > TOLERANCE:
@@ -449,14 +449,14 @@ def _by_itself(attempt: Attempt) -> datetime:
     return made_at(attempt.id) or now()
 
 
-def _refund(told: Mapping[str, Any]) -> RefundOutcome:
-    match told.get("status"):
+def _refund(refund: Mapping[str, Any]) -> RefundOutcome:
+    match refund.get("status"):
         case "succeeded":
-            return GivenBack(str(told["id"]))
+            return GivenBack(str(refund["id"]))
         case "failed" | "canceled":
-            return RefundFailed(str(told.get("failure_reason") or told["status"]))
+            return RefundFailed(str(refund.get("failure_reason") or refund["status"]))
         case _:
-            return RefundPending(str(told["id"]))
+            return RefundPending(str(refund["id"]))
 
 
 # What a status of theirs is here.  An inquiry (`warning_…`) asks for an answer too, and withdraws nothing.
@@ -468,21 +468,21 @@ _STATES: Final = {
 }  # fmt: skip
 
 
-def _dispute(told: Mapping[str, Any]) -> Dispute:
+def _dispute(dispute: Mapping[str, Any]) -> Dispute:
     """A dispute carries no metadata of ours: it is of the payment whose charge it names."""
-    due = (told.get("evidence_details") or {}).get("due_by")
-    made = told.get("created")
-    amount = to_ours(int(told["amount"]), str(told["currency"]))
+    due = (dispute.get("evidence_details") or {}).get("due_by")
+    created = dispute.get("created")
+    amount = to_ours(int(dispute["amount"]), str(dispute["currency"]))
     return Dispute(
-        reference=str(told["id"]),
-        charge=str(told.get("payment_intent") or told.get("charge") or ""),
+        reference=str(dispute["id"]),
+        charge=str(dispute.get("payment_intent") or dispute.get("charge") or ""),
         amount=amount,
-        state=_STATES.get(str(told.get("status") or ""), "under_review"),
-        reason=str(told.get("reason") or ""),
+        state=_STATES.get(str(dispute.get("status") or ""), "under_review"),
+        reason=str(dispute.get("reason") or ""),
         due_by=None if due is None else datetime.fromtimestamp(int(due), UTC),
-        opened_at=None if made is None else datetime.fromtimestamp(int(made), UTC),
+        opened_at=None if created is None else datetime.fromtimestamp(int(created), UTC),
         movements=[
-            each for row in told.get("balance_transactions") or [] for each in _withdrawals(row, amount)
+            each for row in dispute.get("balance_transactions") or [] for each in _withdrawals(row, amount)
         ],
     )
 

@@ -339,7 +339,7 @@ async def mark_sent(
     tx: Tx, parts: Sequence[tuple[Payment, int]], *, refund_id: UUID, actor: str, note: str
 ) -> int:
     """The money has left.  Returns how much of it was not said before, in minor units."""
-    told = [
+    events = [
         Happened(
             payment,
             PaymentEventKind.REFUNDED,
@@ -350,5 +350,5 @@ async def mark_sent(
         )
         for payment, amount_minor in parts
     ]
-    news = await payments.record(tx, *told)
-    return sum(each.amount_minor for each, is_new in zip(told, news, strict=True) if is_new)
+    news = await payments.record(tx, *events)
+    return sum(each.amount_minor for each, is_new in zip(events, news, strict=True) if is_new)

@@ -91,9 +91,9 @@ class Move:
     note: str = ""
 
 
-async def move(tx: Tx, *told: tuple[Payment, Outcome]) -> None:
+async def move(tx: Tx, *reported: tuple[Payment, Outcome]) -> None:
     """Write down where locked attempts stand, each named once.  Money is recorded as an event instead."""
-    await save(tx, [each for payment, outcome in told if (each := _move(payment, outcome)) is not None])
+    await save(tx, [each for payment, outcome in reported if (each := _move(payment, outcome)) is not None])
 
 
 def _move(payment: Payment, outcome: Outcome) -> Move | None:

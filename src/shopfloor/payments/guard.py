@@ -110,7 +110,7 @@ async def declined(tx: Tx, payment: Payment) -> None:
 
 async def _pause(tx: Tx, *, shop_id: int, declines: int, at: datetime) -> None:
     """Once, until it is over; who ended one is not overruled by the declines that made it."""
-    made = await tx.run(
+    is_new = await tx.run(
         """
         INSERT INTO payments.pause (shop_id, until, declines, paused_at)
         VALUES (%(shop_id)s, %(until)s, %(declines)s, %(at)s)
@@ -124,7 +124,7 @@ async def _pause(tx: Tx, *, shop_id: int, declines: int, at: datetime) -> None:
         at=at,
         before=at - ALARM_WITHIN,
     )
-    if made:
+    if is_new:
         await outbox.record(tx, Paused(shop_id=shop_id, declines=declines, until=at + PAUSE))
 
 

@@ -11,7 +11,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.payments.models import Payment, PaymentEvent, Step
 
 
-async def insert_payments(tx: Tx, made: Sequence[tuple[Payment, Sequence[bytes]]]) -> None:
+async def insert_payments(tx: Tx, opened: Sequence[tuple[Payment, Sequence[bytes]]]) -> None:
     """New attempts, and who asks for each."""
     rows = [
         {
@@ -30,7 +30,7 @@ async def insert_payments(tx: Tx, made: Sequence[tuple[Payment, Sequence[bytes]]
             "who": [f"\\x{each.hex()}" for each in who] or None,
             "capture_later": payment.capture_later,
         }
-        for payment, who in made
+        for payment, who in opened
     ]
     await tx.run(
         """

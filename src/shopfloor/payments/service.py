@@ -126,11 +126,11 @@ async def open_payment(
     known = await _under_way(tx, payment)
     if known is not None:
         return known
-    made = await opening(tx, [asked], shop_id=shop_id, actor=actor, keep=True)
-    [refused] = made.refused
+    opened = await opening(tx, [asked], shop_id=shop_id, actor=actor, keep=True)
+    [refused] = opened.refused
     if refused is not None:
         raise refused
-    return made.payments[0]
+    return opened.payments[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +162,16 @@ async def opening(tx: Tx, wanted: Sequence[Asked], *, shop_id: int, actor: str, 
 
     Refused are ProviderUnknown, PaymentsPaused, TooManyAttempts.
     """
-    made = [each.made(shop_id) for each in wanted]
+    new_payments = [each.made(shop_id) for each in wanted]
     who = [
         guard.who_of(shop_id, contact=each.contact, address=each.address) if payment.is_online else []
-        for each, payment in zip(wanted, made, strict=True)
+        for each, payment in zip(wanted, new_payments, strict=True)
     ]
     stopped = guard.NOTHING
-    if any(payment.is_online for payment in made):
+    if any(payment.is_online for payment in new_payments):
         stopped = await guard.stopped(tx, shop_id=shop_id, who=who)
     refused: list[Refusal | None] = []
-    for each, payment, own in zip(wanted, made, who, strict=True):
+    for each, payment, own in zip(wanted, new_payments, who, strict=True):
         try:
             _check_known(payment, each.among)
             if payment.is_online:
@@ -180,7 +180,7 @@ async def opening(tx: Tx, wanted: Sequence[Asked], *, shop_id: int, actor: str, 
             refused.append(refusal)
         else:
             refused.append(None)
-    opened = Opening(made, refused, who, actor)
+    opened = Opening(new_payments, refused, who, actor)
     if keep:
         await opened.keep(tx, [number for number, why in enumerate(refused) if why is None])
     return opened
@@ -206,17 +206,17 @@ async def _under_way(tx: Tx, wanted: Payment) -> Payment | None:
     return None
 
 
-async def record(tx: Tx, *told: Happened) -> list[bool]:
+async def record(tx: Tx, *events: Happened) -> list[bool]:
     """Append what happened to the money of attempts; for each False when this message is known."""
     await attempts.save(
         tx,
         [
             attempts.Move(each.payment, _ENDS[each.kind], note=each.note)
-            for each in told
+            for each in events
             if each.kind in _ENDS
         ],
     )
-    ids = [new_id() for _ in told]
+    ids = [new_id() for _ in events]
     added = await queries.insert_events(
         tx,
         [
@@ -232,7 +232,7 @@ async def record(tx: Tx, *told: Happened) -> list[bool]:
                 "note": cleaned(each.note, one_line=False)[:1000],
                 "actor": each.actor,
             }
-            for event_id, each in zip(ids, told, strict=True)
+            for event_id, each in zip(ids, events, strict=True)
         ],
     )
     return [each in added for each in ids]

@@ -102,13 +102,13 @@ def _mine(discount: Discount, lines: Sequence[Line]) -> list[int]:
 
 def _hindered(discount: Discount, question: Question, found: Discounted) -> DiscountTold | None:
     """Why it does not apply to what its lines come to now."""
-    mine = _mine(discount, question.lines)
-    goods = sum(found.left[index] for index in mine)
-    units = sum(question.lines[index].quantity for index in mine)
+    matching = _mine(discount, question.lines)
+    goods = sum(found.left[index] for index in matching)
+    units = sum(question.lines[index].quantity for index in matching)
     least = max(
         discount.minimum, discount.every or 0, min((step.from_amount for step in discount.steps), default=0)
     )
-    if not mine:
+    if not matching:
         return DiscountTold(id=discount.id, amount=0, why=WhyNot.NO_LINE)
     if goods < least:
         return DiscountTold(id=discount.id, amount=0, why=WhyNot.BELOW_MINIMUM, missing=least - goods)
@@ -193,10 +193,10 @@ def _take(tried: Discounted, question: Question, discount: Discount) -> None:
     if hindered is not None:
         tried.told[discount.id] = hindered
         return
-    mine = _mine(discount, question.lines)
-    amounts = [tried.left[index] for index in mine]
+    matching = _mine(discount, question.lines)
+    amounts = [tried.left[index] for index in matching]
     off = _worth(discount, sum(amounts))
-    for index, share in zip(mine, split_minor(off, amounts), strict=True):
+    for index, share in zip(matching, split_minor(off, amounts), strict=True):
         tried.left[index] -= share
         if share:
             tried.taken[index][discount.id] = share

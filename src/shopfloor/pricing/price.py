@@ -73,7 +73,7 @@ def by_way(asked: Checked, method: str | None) -> Breakdown:
     goods = _taxable(question, found.left, way)
     parts = _shipping_parts(question, goods, sent_amount, way)
     taxed = taxes.levy([*goods, *parts], included=question.taxes.included, rounding=question.taxes.rounding)
-    mine, sent = taxed[: len(goods)], taxed[len(goods) :]
+    goods_taxed, sent = taxed[: len(goods)], taxed[len(goods) :]
     if sum(each.gross for each in taxed) > MAX_MINOR:
         raise TooLarge(field="total", most=MAX_MINOR)
     lines = [
@@ -90,7 +90,7 @@ def by_way(asked: Checked, method: str | None) -> Breakdown:
             discounts=_shares(taken),
             taxes=taxes.shares_told([each]),
         )
-        for line, left, taken, each in zip(question.lines, found.left, found.taken, mine, strict=True)
+        for line, left, taken, each in zip(question.lines, found.left, found.taken, goods_taxed, strict=True)
     ]
     delivered = PricedShipping(
         method=question.method,

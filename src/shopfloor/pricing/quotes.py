@@ -145,18 +145,23 @@ class Prices:
                 continue
             method = own.get(option.id)
             waived = 0 if ordered is None else ordered.waives(full.totals.total)
-            told = waiving.less(full, waived)
+            breakdown = waiving.less(full, waived)
             ways.append(
                 PricedWay(
                     id=option.id,
                     kind=option.kind,
                     name="" if method is None else method.name,
                     note="" if method is None else method.note,
-                    breakdown=told,
+                    breakdown=breakdown,
                     # As prices are written, like any other discount.
-                    calculation=plain(told)
+                    calculation=plain(breakdown)
                     | (
-                        {"waived": {"listed": told.totals.discount - full.totals.discount, "total": waived}}
+                        {
+                            "waived": {
+                                "listed": breakdown.totals.discount - full.totals.discount,
+                                "total": waived,
+                            }
+                        }
                         if waived
                         else {}
                     ),
@@ -167,10 +172,10 @@ class Prices:
 
 def _within(budgets: Mapping[str, int], asked: Checked, method: str) -> Breakdown:
     """The price without discounts that come to more than is left for them."""
-    told = by_way(asked, method)
-    over = {each.id for each in told.discounts if each.amount > budgets.get(each.id, each.amount)}
+    breakdown = by_way(asked, method)
+    over = {each.id for each in breakdown.discounts if each.amount > budgets.get(each.id, each.amount)}
     if not over:
-        return told
+        return breakdown
     question = asked.question
     kept = [each for each in question.discounts if each.id not in over]
     return _within(budgets, checked(msgspec.structs.replace(question, discounts=kept)), method)

@@ -30,14 +30,14 @@ def zone_of(shipping: Shipping, place: Place) -> Zone | None:
 def offered(question: Question, goods: int) -> list[Option]:
     """The ways of delivery for goods of this price, in the order of the rules."""
     zone = zone_of(question.shipping, question.destination) if question.destination.country else None
-    told: list[Option] = []
+    options: list[Option] = []
     for method in question.shipping.methods:
         if not _reaches(method, zone, question.destination):
             continue
         amount = _price(method, question, goods)
         if amount is not None:
-            told.append(Option(id=method.id, kind=method.kind, amount=amount))
-    return told
+            options.append(Option(id=method.id, kind=method.kind, amount=amount))
+    return options
 
 
 def _reaches(method: Method, zone: Zone | None, place: Place) -> bool:

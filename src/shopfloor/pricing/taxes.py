@@ -147,16 +147,17 @@ def levy(items: Sequence[Taxable], *, included: bool, rounding: Rounding) -> lis
     groups: dict[object, list[int]] = defaultdict(list)
     for index, item in enumerate(items):
         groups[item.rates if rounding is Rounding.ORDER else index].append(index)
-    told: dict[int, Taxed] = {}
+    taxed: dict[int, Taxed] = {}
     for members in groups.values():
         amounts = [items[index].amount for index in members]
         rates = items[members[0]].rates
         shares = _included(amounts, rates) if included else _on_top(amounts, rates)
-        for index, amount, mine in zip(members, amounts, shares, strict=True):
-            told[index] = Taxed(
-                amount - sum(mine) if included else amount, tuple(zip(rates, mine, strict=True))
+        for index, amount, amount_shares in zip(members, amounts, shares, strict=True):
+            taxed[index] = Taxed(
+                amount - sum(amount_shares) if included else amount,
+                tuple(zip(rates, amount_shares, strict=True)),
             )
-    return [told[index] for index in range(len(items))]
+    return [taxed[index] for index in range(len(items))]
 
 
 def _on_top(amounts: Sequence[int], rates: Sequence[Applied]) -> list[list[int]]:
@@ -175,13 +176,13 @@ def _included(amounts: Sequence[int], rates: Sequence[Applied]) -> list[list[int
     for part in parts:
         scale = scale * part.denominator
     left = list(amounts)
-    told: list[list[int]] = [[] for _ in amounts]
+    by_amount: list[list[int]] = [[] for _ in amounts]
     for taken in split_minor(tax, [int(part * scale) for part in parts]) if parts else []:
         shares = split_minor(taken, left)
         left = [amount - share for amount, share in zip(left, shares, strict=True)]
-        for mine, share in zip(told, shares, strict=True):
-            mine.append(share)
-    return told
+        for amount_shares, share in zip(by_amount, shares, strict=True):
+            amount_shares.append(share)
+    return by_amount
 
 
 def shares_told(taxed: Sequence[Taxed]) -> list[TaxShare]:

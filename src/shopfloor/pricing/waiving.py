@@ -12,27 +12,27 @@ from shopfloor.pricing.rationals import of_units
 Item = TypeVar("Item", PricedLine, PricedShipping)
 
 
-def less(told: Breakdown, minor: int) -> Breakdown:
+def less(breakdown: Breakdown, minor: int) -> Breakdown:
     """The same order for so much less.  Raises ValueError for more than it costs."""
-    if not 0 <= minor <= told.totals.total:
+    if not 0 <= minor <= breakdown.totals.total:
         raise ValueError("more than it costs")
     if minor == 0:
-        return told
-    parts = split_minor(minor, [*(line.gross for line in told.lines), told.shipping.gross])
+        return breakdown
+    parts = split_minor(minor, [*(line.gross for line in breakdown.lines), breakdown.shipping.gross])
     lines = [
-        _lowered(line, part, included=told.included)
-        for line, part in zip(told.lines, parts[:-1], strict=True)
+        _lowered(line, part, included=breakdown.included)
+        for line, part in zip(breakdown.lines, parts[:-1], strict=True)
     ]
-    shipping = _lowered(told.shipping, parts[-1], included=told.included)
+    shipping = _lowered(breakdown.shipping, parts[-1], included=breakdown.included)
     items = [*lines, shipping]
     goods = sum(line.gross for line in lines)
     return msgspec.structs.replace(
-        told,
+        breakdown,
         lines=lines,
         shipping=shipping,
-        taxes=_tax_lines(told, [*told.lines, told.shipping], items),
+        taxes=_tax_lines(breakdown, [*breakdown.lines, breakdown.shipping], items),
         totals=Totals(
-            listed=told.totals.listed,
+            listed=breakdown.totals.listed,
             discount=sum(each.discount for each in items),
             goods=goods,
             shipping=shipping.gross,
@@ -62,7 +62,7 @@ def _lowered(item: Item, part: int, *, included: bool) -> Item:
 
 
 def _tax_lines(
-    told: Breakdown,
+    breakdown: Breakdown,
     before: Sequence[PricedLine | PricedShipping],
     after: Sequence[PricedLine | PricedShipping],
 ) -> list[TaxLine]:
@@ -72,7 +72,7 @@ def _tax_lines(
             net, tax = gone.get(_rate(old), (0, 0))
             gone[_rate(old)] = (net + was.net - now.net, tax + old.tax - new.tax)
     lowered: list[TaxLine] = []
-    for line in told.taxes:
+    for line in breakdown.taxes:
         net, tax = gone.get(_rate(line), (0, 0))
         lowered.append(msgspec.structs.replace(line, net=max(0, line.net - net), tax=line.tax - tax))
     return lowered

@@ -248,14 +248,14 @@ async def make_codes(
         raise DiscountIncomplete(field="count", least=1, most=MOST_CODES)
     _number("most_uses", most_uses, least=1, most=2**31 - 1)
     ahead = codes.written(prefix + "0" * 10)[:-10] if prefix.strip() else ""
-    made: list[str] = []
-    while len(made) < count:
-        wanted = {codes.key(each): each for each in (codes.made(ahead) for _ in range(count - len(made)))}
+    added: list[str] = []
+    while len(added) < count:
+        wanted = {codes.key(each): each for each in (codes.made(ahead) for _ in range(count - len(added)))}
         free = await queries.insert_codes(
             tx, shop_id=shop_id, discount_id=discount_id, codes=wanted, most_uses=most_uses
         )
-        made += [wanted[key] for key in free]
-    return made
+        added += [wanted[key] for key in free]
+    return added
 
 
 async def remove_code(tx: Tx, *, shop_id: int, discount_id: int, code: str) -> None:

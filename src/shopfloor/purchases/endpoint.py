@@ -139,8 +139,8 @@ class PurchaseEndpoint:
         if unread is not None:
             # Back to the page the form came from, which says it beside the form.
             await self._door.find(purchase)
-            told = PurchaseReply(purchase.id, "refused", unread.code, unread.message, unread.facts)
-            await self._redirect(send, purchase, told)
+            refused = PurchaseReply(purchase.id, "refused", unread.code, unread.message, unread.facts)
+            await self._redirect(send, purchase, refused)
             return
         answered: asyncio.Future[PurchaseReply] = asyncio.get_running_loop().create_future()
         peer = scope.get("client") or ("",)
@@ -160,8 +160,8 @@ class PurchaseEndpoint:
         query = scope.get("query_string", b"").decode("latin-1")
         again = asked_again(PATH, query)
         if again is not None:
-            told = [_JSON, _NO_STORE, cookie, (b"location", again.encode("latin-1"))]
-            await _send(send, 307, told, encode(answer))
+            headers = [_JSON, _NO_STORE, cookie, (b"location", again.encode("latin-1"))]
+            await _send(send, 307, headers, encode(answer))
         elif is_json:
             await _send(send, needed.status, [_JSON, _NO_STORE, cookie], encode(answer))
         else:
@@ -293,7 +293,7 @@ def _page(code: str, message: str) -> bytes:
 
 
 def _back(terms: OfferTerms, purchase: PurchaseRequest, answer: PurchaseReply) -> str:
-    told: dict[str, object] = {
+    state: dict[str, object] = {
         "refused": answer.code,
         "offer": purchase.offer_id,
         "variant": purchase.variant_id,
@@ -301,15 +301,15 @@ def _back(terms: OfferTerms, purchase: PurchaseRequest, answer: PurchaseReply) -
     facts = answer.facts or {}
     in_cart = bool(purchase.lines) and terms.show_id is None
     if in_cart:
-        told["variant"] = facts.get("variant_id")
-    told |= {
+        state["variant"] = facts.get("variant_id")
+    state |= {
         key: facts[key]
         for key in ("left", "price_minor", "position", "ready_on", "least", "most")
         if key in facts
     }
     if answer.outcome == "queued":
-        told["outcome"] = "queued"
-    query = urlencode({key: value for key, value in told.items() if value is not None})
+        state["outcome"] = "queued"
+    query = urlencode({key: value for key, value in state.items() if value is not None})
     page = f"live/{terms.show_id}" if terms.show_id is not None else f"p/{terms.product_id}"
     page = "cart" if in_cart else page
     return f"/s/{terms.shop}/{page}?{query}"

@@ -438,8 +438,8 @@ class PurchaseGateway:
             short = await open_intent(tx, request)
         if short is None:
             url = _checkout_url(terms, request.id)
-            told = (None, None, None) if why is None else (why.code, _SAID[why.code], why.facts)
-            reply(PurchaseReply(request.id, "open", *told, url=url))
+            reason = (None, None, None) if why is None else (why.code, _SAID[why.code], why.facts)
+            reply(PurchaseReply(request.id, "open", *reason, url=url))
         else:
             reply(self._answer(request.id, about_the_bundle(short, request, terms.bundles), terms))
 

@@ -44,7 +44,7 @@ async def is_spent(tx: Tx, *, id: UUID) -> bool:  # noqa: A002 -- the column's n
 
 async def mark_spent(tx: Tx, *, ids: Sequence[UUID], at: datetime) -> None:
     """Before they are forgotten: those that would still be taken for new ones at that time."""
-    taken = [each for each in ids if (made := made_at(each)) is None or at - made <= WINDOW]
+    taken = [each for each in ids if (made_on := made_at(each)) is None or at - made_on <= WINDOW]
     await tx.run(
         """
         INSERT INTO purchases.spent (id, at) SELECT id, %(at)s FROM unnest(%(ids)s::uuid[]) AS i (id)

@@ -106,7 +106,7 @@ async def make_clips(run: jobs.Run, asked: OfShow, *, recordings: Path) -> None:
             recorded, _ = await media.recordings_of_show(tx, channel_id=found.channel_id, airtime=airtime)
     if found.status != live.ShowStatus.ENDED or any(each.ended_at is None for each, _ in recorded):
         raise NotWholeYet("the recording is not whole yet")
-    made = 0
+    count = 0
     for number, interval in enumerate(intervals):
         ended = interval.ended_video
         if found.channel_id is None or ended is None or ended - interval.began_video < SHORTEST_MS:
@@ -124,9 +124,9 @@ async def make_clips(run: jobs.Run, asked: OfShow, *, recordings: Path) -> None:
                 media.in_ms(part[0][1][0].pdt), milliseconds, size, digest, pictured,
             )  # fmt: skip
             await queries.save_clip(tx, clip)
-        made += 1
+        count += 1
     async with run.db.transaction() as tx:
-        await run.done(tx, as_of=now(), result={"clips": made})
+        await run.done(tx, as_of=now(), result={"clips": count})
 
 
 def _cut(

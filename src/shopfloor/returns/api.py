@@ -162,14 +162,14 @@ async def one(return_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
     """With what arrived of it and its history."""
     async with db.transaction() as tx:
         found = await looking.get(tx, shop_id=actor.shop_id, return_id=return_id)
-        told: dict[str, Any] = msgspec.to_builtins(found)
-        told["number"] = found.number
-        told["receipts"] = msgspec.to_builtins(await queries.receipts(tx, return_id=return_id))
-        told["pictures"] = await queries.pictures(tx, return_id=return_id)
+        shown: dict[str, Any] = msgspec.to_builtins(found)
+        shown["number"] = found.number
+        shown["receipts"] = msgspec.to_builtins(await queries.receipts(tx, return_id=return_id))
+        shown["pictures"] = await queries.pictures(tx, return_id=return_id)
         exchange = (await keeping.of_returns(tx, shop_id=actor.shop_id, returns=[found])).get(return_id)
-        told["exchange"] = None if exchange is None else msgspec.to_builtins(exchange)
-        told["history"] = msgspec.to_builtins(await queries.history(tx, return_id=return_id))
-    return told
+        shown["exchange"] = None if exchange is None else msgspec.to_builtins(exchange)
+        shown["history"] = msgspec.to_builtins(await queries.history(tx, return_id=return_id))
+    return shown
 
 
 @router.post(

@@ -91,11 +91,13 @@ async def ask(
         return await _withdraw_unsent(tx, view, return_id, why, note, actor, today)
     lines = standings(terms, view.lines, await arrivals(tx, view, zone), busy, today)
     _check(view, lines, journey, units, by_shop=actor != BUYER)
-    made = await _open(tx, view, terms, lines, return_id, journey, units, swaps, why, note, actor, today)
+    new_return = await _open(
+        tx, view, terms, lines, return_id, journey, units, swaps, why, note, actor, today
+    )
     await queries.insert_pictures(
         tx, shop_id=shop_id, return_id=return_id, pictures=list(dict.fromkeys(pictures))[:MOST_PICTURES]
     )
-    return made
+    return new_return
 
 
 def _check(
@@ -159,12 +161,12 @@ async def _open(
             if line.line_id in units
         ],
     )
-    made = await _insert(tx, wanted)
+    asked = await _insert(tx, wanted)
     await queries.add_units(tx, asked=units)
     if swaps:
-        await begin(tx, view, made, swaps)
-    await _tell_asked(tx, made)
-    return made
+        await begin(tx, view, asked, swaps)
+    await _tell_asked(tx, asked)
+    return asked
 
 
 def _new(
@@ -206,10 +208,12 @@ def _new(
 
 
 async def _insert(tx: Tx, wanted: Return) -> Return:
-    made = replace(wanted, position=await queries.insert_return(tx, wanted))
-    await queries.insert_lines(tx, return_id=made.id, lines=made.lines)
-    await add_event(tx, made, "asked", made.asked_by, {"journey": made.journey, "reason": made.reason})
-    return made
+    inserted = replace(wanted, position=await queries.insert_return(tx, wanted))
+    await queries.insert_lines(tx, return_id=inserted.id, lines=inserted.lines)
+    await add_event(
+        tx, inserted, "asked", inserted.asked_by, {"journey": inserted.journey, "reason": inserted.reason}
+    )
+    return inserted
 
 
 async def _withdraw_unsent(
@@ -233,7 +237,7 @@ async def _withdraw_unsent(
             if line.wanted_quantity
         ],
     )
-    made = await _insert(tx, wanted)
+    withdrawn = await _insert(tx, wanted)
     await orders.cancel(
         tx,
         shop_id=found.shop_id,
@@ -243,27 +247,27 @@ async def _withdraw_unsent(
         note=note,
         withdrawn=True,
     )
-    await _tell_asked(tx, made)
-    return made
+    await _tell_asked(tx, withdrawn)
+    return withdrawn
 
 
-async def _tell_asked(tx: Tx, made: Return) -> None:
+async def _tell_asked(tx: Tx, asked: Return) -> None:
     await outbox.record(
         tx,
         ReturnAsked(
-            shop_id=made.shop_id,
-            return_id=made.id,
-            number=made.number,
-            order_id=made.order_id,
-            buyer=made.buyer,
-            show_id=made.show_id,
-            journey=made.journey,
-            reason=made.reason or None,
-            approved=made.state is not State.REQUESTED,
-            unsent=made.unsent,
-            asked_at=made.asked_at,
-            send_to=await send_to(tx, shop_id=made.shop_id),
-            lines=fact_lines(made),
-            instead=await instead(tx, made),
+            shop_id=asked.shop_id,
+            return_id=asked.id,
+            number=asked.number,
+            order_id=asked.order_id,
+            buyer=asked.buyer,
+            show_id=asked.show_id,
+            journey=asked.journey,
+            reason=asked.reason or None,
+            approved=asked.state is not State.REQUESTED,
+            unsent=asked.unsent,
+            asked_at=asked.asked_at,
+            send_to=await send_to(tx, shop_id=asked.shop_id),
+            lines=fact_lines(asked),
+            instead=await instead(tx, asked),
         ),
     )

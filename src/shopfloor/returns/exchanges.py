@@ -96,14 +96,14 @@ async def choices(tx: Tx, view: orders.OrderView) -> dict[int, list[Choice]]:
     variants = await catalog.variants(tx, shop_id=found.shop_id, product_ids=product_ids)
     lefts = await stock.available(tx, shop_id=found.shop_id, variant_ids=[each.id for each in variants])
     own = {each.id: each for each in variants}
-    told: dict[int, list[Choice]] = {}
+    by_line: dict[int, list[Choice]] = {}
     for line in lines:
-        mine = own.get(line.variant_id)
-        told[line.id] = [
+        current = own.get(line.variant_id)
+        by_line[line.id] = [
             Choice(
                 each.id,
                 each.options,
-                0 if mine is None else _difference(line, each.price_minor - mine.price_minor),
+                0 if current is None else _difference(line, each.price_minor - current.price_minor),
                 lefts[each.id].now,
             )
             for each in variants
@@ -113,7 +113,7 @@ async def choices(tx: Tx, view: orders.OrderView) -> dict[int, list[Choice]]:
             and each.currency == found.currency
             and lefts[each.id].now > 0
         ]
-    return told
+    return by_line
 
 
 def _difference(line: _Priced, listed_minor: int) -> int:
@@ -124,34 +124,36 @@ def _difference(line: _Priced, listed_minor: int) -> int:
     return more if listed_minor > 0 else -more
 
 
-async def begin(tx: Tx, view: orders.OrderView, made: Return, swaps: Mapping[int, int]) -> None:
+async def begin(tx: Tx, view: orders.OrderView, asked: Return, swaps: Mapping[int, int]) -> None:
     """A new return whose buyer wants other variants instead {line id: variant id}; where it needs no answer, they are
     kept at once.
 
     Raises NotInOrder, NotExchangeable, ExchangeSoldOut.
     """
-    units = {line.line_id: line.quantity for line in made.lines}
+    units = {line.line_id: line.quantity for line in asked.lines}
     titles = {line.id: line.title for line in view.lines}
     offered = await choices(tx, view)
     chosen: list[ExchangeLine] = []
     for line_id, variant_id in sorted(swaps.items()):
         if line_id not in units:
             raise NotInOrder(line_id=line_id, quantity=0)
-        each = next((one for one in offered.get(line_id, []) if one.variant_id == variant_id), None)
+        each = next((choice for choice in offered.get(line_id, []) if choice.variant_id == variant_id), None)
         if each is None:
-            await _refuse(tx, made, view, line_id, variant_id)
+            await _refuse(tx, asked, view, line_id, variant_id)
         else:
             chosen.append(
                 ExchangeLine(line_id, variant_id, titles[line_id], each.options, each.difference_minor)
             )
-    await exchange_queries.insert(tx, shop_id=made.shop_id, return_id=made.id, hold_id=new_id(), lines=chosen)
-    if made.state is State.APPROVED and not await keep(tx, made):
+    await exchange_queries.insert(
+        tx, shop_id=asked.shop_id, return_id=asked.id, hold_id=new_id(), lines=chosen
+    )
+    if asked.state is State.APPROVED and not await keep(tx, asked):
         raise ExchangeSoldOut(variant_ids=sorted({each.variant_id for each in chosen}))
 
 
-async def _refuse(tx: Tx, made: Return, view: orders.OrderView, line_id: int, variant_id: int) -> None:
+async def _refuse(tx: Tx, asked: Return, view: orders.OrderView, line_id: int, variant_id: int) -> None:
     product = {line.id: line.product_id for line in view.lines}[line_id]
-    known = await catalog.variants(tx, shop_id=made.shop_id, ids=[variant_id])
+    known = await catalog.variants(tx, shop_id=asked.shop_id, ids=[variant_id])
     if known and known[0].product_id == product and not known[0].is_archived:
         raise ExchangeSoldOut(variant_ids=[variant_id])
     raise NotExchangeable(line_id=line_id, variant_id=variant_id)
@@ -208,25 +210,25 @@ async def send(tx: Tx, *, shop_id: int, return_id: UUID, actor: str) -> Return:
     if missing and not found.keeps_goods:
         raise NothingReceived(line_ids=missing)
     await no_refund_waits(tx, found)
-    told = settlement(found, exchange, view, busy)
-    made = await orders.replacing.replacement(
+    settled = settlement(found, exchange, view, busy)
+    sent = await orders.replacing.replacement(
         tx,
         shop_id=shop_id,
         order_id=found.order_id,
         hold_id=exchange.hold_id,
-        wanted=told.wanted,
-        parts=told.parts,
+        wanted=settled.wanted,
+        parts=settled.parts,
         refund_id=paid_with(return_id),
         note=found.number,
         actor=actor,
     )
-    if made is None:
+    if sent is None:
         await exchange_queries.set_state(tx, return_id=return_id, state=ExchangeState.SOLD_OUT)
         await add_event(tx, found, "exchange_sold_out", actor, {})
         return found
-    await exchange_queries.set_state(tx, return_id=return_id, state=ExchangeState.SENT, order_id=made.id)
-    await add_event(tx, found, "exchanged", actor, {"order": made.number})
-    assert made.number is not None, "it is placed"
+    await exchange_queries.set_state(tx, return_id=return_id, state=ExchangeState.SENT, order_id=sent.id)
+    await add_event(tx, found, "exchanged", actor, {"order": sent.number})
+    assert sent.number is not None, "it is placed"
     units = {line.line_id: line.quantity for line in found.lines}
     await outbox.record(
         tx,
@@ -239,11 +241,11 @@ async def send(tx: Tx, *, shop_id: int, return_id: UUID, actor: str) -> Return:
             show_id=found.show_id,
             journey=found.journey,
             reason=found.reason or None,
-            new_order_id=made.id,
-            new_order_number=made.number,
-            currency=made.currency,
-            amount_minor=made.total_minor,
-            due_minor=made.total_minor - made.charged_minor,
+            new_order_id=sent.id,
+            new_order_number=sent.number,
+            currency=sent.currency,
+            amount_minor=sent.total_minor,
+            due_minor=sent.total_minor - sent.charged_minor,
             lines=[
                 ExchangedLine(line.line_id, line.variant_id, line.product_id, units[line.line_id], instead)
                 for line in found.lines

@@ -196,22 +196,22 @@ class ReturnTerms:
 
 def terms_of(order: orders.Order) -> ReturnTerms:
     """Orders from before terms were frozen have those of a shop that has set none, and the law of their country."""
-    told = order.return_terms
-    if told is None:
+    kept = order.return_terms
+    if kept is None:
         rules = policies.return_rules.ReturnRules()
         law = policies.return_rules.law_of((order.address or {}).get("country", ""))
         days = max(rules.withdrawal_days, policies.return_rules.LEAST_DAYS[law])
         return ReturnTerms(law, days, 0, rules.claim_days, False, order.shipping_minor, "", {})
-    law = policies.return_rules.law_of(told["country"])
+    law = policies.return_rules.law_of(kept["country"])
     return ReturnTerms(
         law,
-        max(told["withdrawal_days"], policies.return_rules.LEAST_DAYS[law]),
-        told["goodwill_days"],
-        told["claim_days"],
-        told["seller_pays"],
-        told["standard_minor"],
-        told["note"],
-        {int(product_id): why for product_id, why in told["exceptions"].items()},
+        max(kept["withdrawal_days"], policies.return_rules.LEAST_DAYS[law]),
+        kept["goodwill_days"],
+        kept["claim_days"],
+        kept["seller_pays"],
+        kept["standard_minor"],
+        kept["note"],
+        {int(product_id): why for product_id, why in kept["exceptions"].items()},
     )
 
 
@@ -292,7 +292,7 @@ def _standing(
     left = max(0, line.shipped_quantity - known.asked - max(0, line.returned_quantity - known.received))
     excepted = terms.exceptions.get(line.product_id)
     each_alone = terms.law is Law.CN
-    mine = [(each.units[line.id], each.on) for each in arrivals if each.units.get(line.id)]
+    came = [(each.units[line.id], each.on) for each in arrivals if each.units.get(line.id)]
 
     def open_units(days: int, *, alone: bool, law: Law) -> tuple[int, date | None]:
         """Units whose time is not over, and the last of their last days."""
@@ -300,7 +300,7 @@ def _standing(
             return 0, None
         ends = [
             (units, None if day is None else last_day(day, days, law))
-            for units, day in ((units, on if alone else last) for units, on in mine)
+            for units, day in ((units, on if alone else last) for units, on in came)
         ]
         found = sum(units for units, end in ends if end is None or today <= end)
         known_ends = [end for _, end in ends if end is not None]

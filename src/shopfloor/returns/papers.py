@@ -67,12 +67,12 @@ async def _data(tx: Tx, found: Return) -> dict[str, Any]:
     shop = await accounts.shop(tx, found.shop_id)
     view = await orders.order(tx, shop_id=found.shop_id, order_id=found.order_id)
     lang = documents.words.language(view.order.locale)
-    told = documents.words.words(lang)
+    words = documents.words.words(lang)
     lines = {line.id: line for line in view.lines}
     return {
         "lang": lang,
         "kind": "return",
-        "title": f"{told['return']} {found.number}",
+        "title": f"{words['return']} {found.number}",
         "dated": now().astimezone(ZoneInfo(shop.timezone)).date().isoformat(),
         "return": {
             "number": found.number,
@@ -80,7 +80,7 @@ async def _data(tx: Tx, found: Return) -> dict[str, Any]:
             "from": [view.order.contact_name, *documents.words.address(view.order.address, lang)],
             "to": (await looking.send_to(tx, shop_id=found.shop_id)).splitlines(),
             "own": asdict(documents.code128.bars(found.number)),
-            "reason": told.get(found.reason, ""),
+            "reason": words.get(found.reason, ""),
             "note": found.note,
             "items": [
                 [

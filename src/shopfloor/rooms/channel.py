@@ -60,12 +60,12 @@ class RoomChannel:
 
     def snapshot(self, now: float) -> tuple[bytes, bytes]:
         """The snapshot's frames, plain and compressed; made once per tick, however many come."""
-        room, made = self.opened.room, self._snapshot
-        if made is None or made[:2] != (room.epoch, room.seq) or now - made[2] > SNAPSHOT_FRESH:
+        room, cached = self.opened.room, self._snapshot
+        if cached is None or cached[:2] != (room.epoch, room.seq) or now - cached[2] > SNAPSHOT_FRESH:
             payload = wire.encode(room.snapshot(int(now * 1000)))
             plain, deflated = wire.frame(payload), wire.deflated_frame(payload)
-            made = self._snapshot = (room.epoch, room.seq, now, plain, deflated)
-        return made[3], made[4]
+            cached = self._snapshot = (room.epoch, room.seq, now, plain, deflated)
+        return cached[3], cached[4]
 
     def renew(self, opened: OpenRoom) -> None:
         self.opened = opened

@@ -145,13 +145,13 @@ async def _dispatch(
             gateway.like(asked.channel, asked.shopper, asked.body.n)
             await _reply(send, 204, b"")
         case "POST", "beat":
-            told = await _asked(gateway, show_id, scope, headers, receive, BeatBody)
+            beat = await _asked(gateway, show_id, scope, headers, receive, BeatBody)
             gateway.beat(
-                told.channel,
-                told.shopper,
+                beat.channel,
+                beat.shopper,
                 WITHOUT_A_SOCKET,
-                playing=told.body.playing,
-                position=told.body.position,
+                playing=beat.body.playing,
+                position=beat.body.position,
             )
             await _reply(send, 204, b"")
         case method, _:

@@ -97,12 +97,12 @@ async def make(
         )
     )
     async with run.db.transaction() as tx:
-        made = await service.draw_up(
+        statement = await service.draw_up(
             tx, box=box, shop_id=asked.shop_id, show_id=asked.show_id, drawn=drawn, assess=assess
         )
-        if made is not None:
+        if statement is not None:
             await ask_to_sign(tx, shop_id=asked.shop_id)
-        await run.done(tx, as_of=as_of, result={"number": None if made is None else made.number})
+        await run.done(tx, as_of=as_of, result={"number": None if statement is None else statement.number})
 
 
 async def publish(

@@ -231,19 +231,19 @@ async def write_grants(tx: Tx, grants: Grants) -> None:
     )
 
 
-async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name: str, told: Json) -> None:
+async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name: str, body: Json) -> None:
     """`write_grants` for a batch decided without looking: lock, check, write and record in one statement.
 
     Every level must still bear what is taken from it and be the only one its variant has in the pool, the pool
     must be open, and the clock as believed, or the statement fails with a SerializationFailure.  How much is left
     is known only here, so the fact that says it (`StockChanged`) is made here (without `later` where the pool has a
-    lender, whose later lots are not looked at); `told` is the body of the other.
+    lender, whose later lots are not looked at); `body` is that of the other.
     Who has paid in the shop bears no network (looked at only where one is given).
     The levels are locked in the order of `lock_levels`, which within one pool is that of their ids; what is read of other rows is as of the beginning of the
     statement.  Without rows nothing is written.
     """
     if len(grants.groups) == 1:
-        await _write_ahead_alike(tx, grants, pool_view=pool_view, told_name=told_name, told=told)
+        await _write_ahead_alike(tx, grants, pool_view=pool_view, told_name=told_name, body=body)
         return
     await ask(
         tx,
@@ -316,7 +316,7 @@ async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name:
         """,
         {
             **_values(grants),
-            **_facts(pool_view, told_name, told),
+            **_facts(pool_view, told_name, body),
             "left_id": new_id(),
             "left_name": StockChanged.name,
             "lends": pool_view.lender_id is not None,
@@ -325,7 +325,7 @@ async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name:
 
 
 async def _write_ahead_alike(
-    tx: Tx, grants: Grants, *, pool_view: PoolView, told_name: str, told: Json
+    tx: Tx, grants: Grants, *, pool_view: PoolView, told_name: str, body: Json
 ) -> None:
     """The same for holds that are all alike: one hot variant, or a single buyer.  There is one level to lock, so
     the change of its pool_view is the check, and there is nothing to join.
@@ -404,7 +404,7 @@ async def _write_ahead_alike(
             "limited": limited,
             "bundle_id": bundle_id,
             "expires_at": expires_at,
-            **_facts(pool_view, told_name, told),
+            **_facts(pool_view, told_name, body),
             "left_id": new_id(),
             "left_name": StockChanged.name,
             "lends": pool_view.lender_id is not None,
@@ -413,7 +413,7 @@ async def _write_ahead_alike(
 
 
 async def write_refused(
-    tx: Tx, *, ids: UuidArray, variant_ids: Sequence[int], pool_view: PoolView, told_name: str, told: Json
+    tx: Tx, *, ids: UuidArray, variant_ids: Sequence[int], pool_view: PoolView, told_name: str, body: Json
 ) -> None:
     """Record that purchases were refused without having looked, if that is so: the pool is open, nothing of these
     variants is left in it or can be borrowed, and none of the ids was granted before.  Else the statement fails
@@ -436,18 +436,18 @@ async def write_refused(
                kernel.record(%(told_id)s, %(shop_id)s::bigint, %(told_name)s, %(told)s::json)
          WHERE cardinality(%(ids)s::uuid[]) > 0
         """,
-        {"ids": ids, "variant_ids": list(variant_ids), **_facts(pool_view, told_name, told)},
+        {"ids": ids, "variant_ids": list(variant_ids), **_facts(pool_view, told_name, body)},
     )
 
 
-def _facts(pool_view: PoolView, told_name: str, told: Json) -> dict[str, object]:
+def _facts(pool_view: PoolView, told_name: str, body: Json) -> dict[str, object]:
     return {
         "pool_id": pool_view.id,
         "shop_id": pool_view.shop_id,
         "show_id": pool_view.show_id,
         "told_id": new_id(),
         "told_name": told_name,
-        "told": told,
+        "told": body,
     }
 
 

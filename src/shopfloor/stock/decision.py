@@ -321,8 +321,8 @@ def _keeps(batch: _Batch, request: Request, wanted: Sequence[Wanted]) -> bool:
         return False
     everywhere = (buyer, *batch.shares.one_account.get(buyer, ()))
     stored = [row for each in everywhere for row in batch.bought.get(each, ())]
-    mine = [units for each in everywhere for units in batch.mine.get(each, ())]
-    return may_keep(request, wanted, stored, mine, batch.gone)
+    granted = [units for each in everywhere for units in batch.mine.get(each, ())]
+    return may_keep(request, wanted, stored, granted, batch.gone)
 
 
 def _replace(batch: _Batch, number: int, request: Request, wanted: Sequence[Wanted]) -> bool:
@@ -414,7 +414,7 @@ def _give_way(
     arranged: Mapping[tuple[int, int], Sequence[Shelf]],
     bought: Mapping[int, Sequence[Row]],
     own: Mapping[int, Sequence[Row]],
-    mine: Mapping[int, Sequence[Mine]],
+    granted: Mapping[int, Sequence[Mine]],
     gone: set[UUID],
 ) -> tuple[list[Row], list[Allocation]] | None:
     """The buyer's own earlier holds, oldest first, that must give way for this request to succeed; or None."""
@@ -439,7 +439,7 @@ def _give_way(
         tried.add(hold_id)
         for row in parts:
             extra[row.level_id] = extra.get(row.level_id, 0) + row.quantity
-        if over_limit(request, wanted, bought.get(buyer, ()), mine.get(buyer, ()), tried) is not None:
+        if over_limit(request, wanted, bought.get(buyer, ()), granted.get(buyer, ()), tried) is not None:
             continue
         found = _find(request, wanted, arranged, extra)
         if isinstance(found, list):

@@ -50,10 +50,10 @@ async def grant_joined_again(
     refused: Refused | None = None
     async with tx.connection.transaction() as kept:
         for source in sorted(pools_of(parts), key=str):
-            mine = [row for row in parts if (row.pool_id, row.offer_id, row.show_id) == source]
+            of_source = [row for row in parts if (row.pool_id, row.offer_id, row.show_id) == source]
             answer = await grant_again(
                 tx,
-                request=as_before(new_id(), mine, hold_seconds=hold_seconds, network=network),
+                request=as_before(new_id(), of_source, hold_seconds=hold_seconds, network=network),
                 open_pool_id=open_pool_id,
             )
             if isinstance(answer, Refused):

@@ -29,15 +29,15 @@ def over_limit(
     request: Request,
     wanted: Sequence[Wanted],
     stored: Sequence[Row],
-    mine: Sequence[Mine],
+    granted: Sequence[Mine],
     gone: set[UUID],
 ) -> tuple[str, dict[str, object]] | None:
-    """Why this buyer may not have so many more.  `mine` is what the batch granted, `gone` what gives way in it."""
+    """Why this buyer may not have so many more.  `granted` is what the batch granted, `gone` what gives way in it."""
     units = sum(entry[1] for entry in wanted)
     limit_per_buyer = request.limit_per_buyer
     if request.default_limit is not None:
         if request.offer_id is None:
-            return over_default(request, request.default_limit, wanted, stored, mine)
+            return over_default(request, request.default_limit, wanted, stored, granted)
         limit_per_buyer = request.default_limit if limit_per_buyer is None else limit_per_buyer
     limits = (
         (limit_per_buyer, request.offer_id, "offer_id"),
@@ -46,7 +46,9 @@ def over_limit(
     for column, (limit, subject, name) in enumerate(limits):
         if limit is None:
             continue
-        already = sum(entry[2] for entry in mine if entry[column] == subject and entry[3] == request.pool_id)
+        already = sum(
+            entry[2] for entry in granted if entry[column] == subject and entry[3] == request.pool_id
+        )
         for row in stored:
             if (
                 (row.offer_id, row.show_id)[column] == subject
@@ -61,11 +63,15 @@ def over_limit(
 
 
 def may_keep(
-    request: Request, wanted: Sequence[Wanted], stored: Sequence[Row], mine: Sequence[Mine], gone: set[UUID]
+    request: Request,
+    wanted: Sequence[Wanted],
+    stored: Sequence[Row],
+    granted: Sequence[Mine],
+    gone: set[UUID],
 ) -> bool:
     """Whether the ceiling on what is kept unpaid (`Request.keep_most`) leaves room for it."""
     units = sum(entry[1] for entry in wanted)
-    units += sum(entry[2] for entry in mine if entry[3] == request.pool_id)
+    units += sum(entry[2] for entry in granted if entry[3] == request.pool_id)
     units += sum(
         row.quantity
         for row in stored
@@ -75,12 +81,12 @@ def may_keep(
 
 
 def over_default(
-    request: Request, limit: int, wanted: Sequence[Wanted], stored: Sequence[Row], mine: Sequence[Mine]
+    request: Request, limit: int, wanted: Sequence[Wanted], stored: Sequence[Row], granted: Sequence[Mine]
 ) -> tuple[str, dict[str, object]] | None:
     """Without an offer a buyer may have so many of each variant until they are shipped, and then again."""
     for variant_id in {entry[0] for entry in wanted}:
         asked = sum(entry[1] for entry in wanted if entry[0] == variant_id)
-        already = sum(units for entry in mine for found, units in entry[4] if found == variant_id)
+        already = sum(units for entry in granted for found, units in entry[4] if found == variant_id)
         already += sum(
             row.quantity
             for row in stored

@@ -162,7 +162,9 @@ class Speculation:
             )
             if terms is not None:
                 bounds = _bounds(pool_view, terms, grants, [shelf.variant_id for shelf in taken])
-            writing = partial(batch_sql.write_ahead, grants=grants, pool_view=pool_view, **_told(facts[0]))
+            writing = partial(
+                batch_sql.write_ahead, grants=grants, pool_view=pool_view, **_recorded(facts[0])
+            )
             for shelf in taken:
                 shelf.free -= shelf.granted
         elif len(facts) == 1 and held == 0 and self._nothing_is_left(requests, answers):
@@ -170,7 +172,7 @@ class Speculation:
                 batch_sql.write_refused,
                 ids=uuids([request.id for request in requests]),
                 variant_ids=list({request.lines[0].variant_id for request in requests}),
-                pool_view=pool_view, **_told(facts[0]),
+                pool_view=pool_view, **_recorded(facts[0]),
             )  # fmt: skip
         for shelf in taken:
             shelf.taken = shelf.granted = 0
@@ -286,8 +288,8 @@ def _bounds(
     return Bounds(pool_view.id, variant_ids, terms.limited, asking, until)
 
 
-def _told(fact: HoldsGranted | PurchaseRefused) -> dict[str, Any]:
-    return {"told_name": fact.name, "told": Json(msgspec.json.encode(fact), dumps=bytes)}
+def _recorded(fact: HoldsGranted | PurchaseRefused) -> dict[str, Any]:
+    return {"told_name": fact.name, "body": Json(msgspec.json.encode(fact), dumps=bytes)}
 
 
 async def carry_out(tx: Tx, plan: SpeculativeBatch) -> AsyncCursor[list[UUID]] | None:
@@ -335,7 +337,7 @@ async def warm_up(tx: Tx) -> None:
     nobody = PoolView(0, 0, None, None, None, False, False)
     same: Group = (0, 0, 0, 0, 0, 1, 0, None, None, None, LotKind.ON_HAND, False, at, None)
     empty = batch_sql.grants(nothing, taken=[], at=at)
-    fact = _told(HoldsGranted(0, 0, None, []))
+    fact = _recorded(HoldsGranted(0, 0, None, []))
     await batch_sql.look_at_levels(tx, pool_ids=[], variant_ids=[])
     await batch_sql.lock_levels(tx, pool_ids=[], lenders_too=False, variant_ids=[])
     await batch_sql.pool_views(tx, pool_ids=[])

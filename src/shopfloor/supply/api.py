@@ -75,7 +75,7 @@ Receiver = Annotated[Actor, Depends(allowed(Permission.STOCK_EDIT))]
 @router.get("/{shop}/suppliers")
 async def list_suppliers(actor: SuppliersViewer, db: Db) -> list[SupplierOut]:
     async with db.transaction() as tx:
-        return [supplier_out(one) for one in await supply.suppliers(tx, shop_id=actor.shop_id)]
+        return [supplier_out(each) for each in await supply.suppliers(tx, shop_id=actor.shop_id)]
 
 
 @router.post("/{shop}/suppliers", status_code=201, responses=refusals(BadSupplier, SupplierNameTaken))
@@ -248,7 +248,7 @@ async def accept(plan_id: Id, actor: PlanAcceptor, db: Db) -> list[SentOut]:
     """One purchase order per supplier goes out."""
     async with db.transaction() as tx:
         sent = await supply.accept(tx, actor=actor, plan_id=plan_id)
-    return [SentOut(order=order_out(one.order), key=one.key) for one in sent]
+    return [SentOut(order=order_out(each.order), key=each.key) for each in sent]
 
 
 # Purchase orders

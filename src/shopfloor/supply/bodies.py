@@ -178,14 +178,14 @@ class DeskOut(BaseModel):
     orders: list[PurchaseOrderOut]
 
 
-def supplier_out(one: supply.Supplier) -> SupplierOut:
+def supplier_out(supplier: supply.Supplier) -> SupplierOut:
     return SupplierOut(
-        id=one.id,
-        name=one.name,
-        email=one.email,
-        locale=one.locale,
-        capacity_per_week=one.capacity_per_week,
-        active=one.active,
+        id=supplier.id,
+        name=supplier.name,
+        email=supplier.email,
+        locale=supplier.locale,
+        capacity_per_week=supplier.capacity_per_week,
+        active=supplier.active,
     )
 
 

@@ -157,8 +157,8 @@ async def add_assistant(body: NewAssistant, actor: Manager, db: Db) -> Assistant
             is_manager=body.is_manager,
         )
         known = await assistants.all_of(tx, shop_id=actor.shop_id)
-    [made] = [each for each in known if each.id == assistant_id]
-    return AssistantTold(id=made.id, name=made.name, rights=made.rights, is_manager=made.is_manager)
+    [added] = [each for each in known if each.id == assistant_id]
+    return AssistantTold(id=added.id, name=added.name, rights=added.rights, is_manager=added.is_manager)
 
 
 @router.get("/devices")

@@ -303,7 +303,7 @@ async def _entries(here: _At, kind: str, tenders: Sequence[Tender], sign: int) -
 
 async def _receipt(
     here: _At,
-    told: Sale | Return,
+    slip: Sale | Return,
     receipt_id: UUID,
     *,
     order_id: UUID | None,
@@ -311,7 +311,7 @@ async def _receipt(
     signature: str | None = None,
     tax_minor: int = 0,
 ) -> None:
-    token = told.token if isinstance(told, Sale) else ""
+    token = slip.token if isinstance(slip, Sale) else ""
     taken = await journal_queries.taken(
         here.tx, shop_id=here.device.shop_id, series="", number=None, token=token, id=receipt_id
     )
@@ -326,16 +326,16 @@ async def _receipt(
             location_id=here.register.location_id,
             shift_id=None if here.shift is None else here.shift.id,
             assistant_id=here.assistant,
-            kind="sale" if isinstance(told, Sale) else "return",
+            kind="sale" if isinstance(slip, Sale) else "return",
             series=here.device.series,
             number=number,
             token=None if not token or "token" in taken else token,
             order_id=order_id,
-            is_training=told.is_training,
-            is_offline=told.is_offline,
-            total_minor=told.total_minor,
-            tax_minor=told.tax_minor if isinstance(told, Sale) else tax_minor,
-            price_list=told.price_list,
+            is_training=slip.is_training,
+            is_offline=slip.is_offline,
+            total_minor=slip.total_minor,
+            tax_minor=slip.tax_minor if isinstance(slip, Sale) else tax_minor,
+            price_list=slip.price_list,
             signature=signature,
             happened_at=here.at,
         ),

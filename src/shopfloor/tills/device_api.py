@@ -106,14 +106,14 @@ async def pair(request: Request, shop: str, body: Pairing, db: Db) -> dict[str, 
 async def snapshot_of(request: Request, known: Selling, db: Db) -> Response:
     """All that the device needs to sell; 304 where nothing is new."""
     async with db.transaction() as tx:
-        told = await snapshot.of_device(tx, known.device)
-    tag = f'"{told["version"]}"'
+        current = await snapshot.of_device(tx, known.device)
+    tag = f'"{current["version"]}"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}
     if tag in [
         each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")
     ]:
         return Response(status_code=304, headers=headers)
-    return JSONResponse(told, headers=headers)
+    return JSONResponse(current, headers=headers)
 
 
 @router.post("/journal")
@@ -122,7 +122,7 @@ async def take(request: Request, known: Heard, db: Db) -> Response:
     document = reading.document(await request.body())
     facts = reading.facts_of(document)
     taken = await journal.take(db, known.device, facts, told_at=reading.moment(document.get("device_time")))
-    told: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "taken_to": taken.taken_to,
         "server_time": now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "tasks": [{"sequence": each.sequence, "code": each.code} for each in taken.tasks],
@@ -131,8 +131,8 @@ async def take(request: Request, known: Heard, db: Db) -> Response:
     async with db.transaction() as tx:
         device = await registers.device(tx, shop_id=known.shop.id, device_id=known.device.id)
     if device.locked_at is not None:
-        return JSONResponse({**LockedOut().body(), **told}, status_code=LockedOut.status)
-    return JSONResponse(told)
+        return JSONResponse({**LockedOut().body(), **answer}, status_code=LockedOut.status)
+    return JSONResponse(answer)
 
 
 @router.get("/availability")
@@ -152,15 +152,15 @@ async def availability(
             location_id=register.location_id,
             pool_id=known.device.pool_id,
         )
-    told: dict[int, dict[str, Any]] = {
+    by_variant: dict[int, dict[str, Any]] = {
         each: {"id": each, "available": 0, "escrow": 0, "elsewhere": []} for each in wanted[:200]
     }
     for variant_id, place, free, apart in found:
         if place == register.location:
-            told[variant_id] |= {"available": free, "escrow": apart}
+            by_variant[variant_id] |= {"available": free, "escrow": apart}
         elif free:
-            told[variant_id]["elsewhere"].append({"location": place, "available": free})
-    return {"variants": list(told.values())}
+            by_variant[variant_id]["elsewhere"].append({"location": place, "available": free})
+    return {"variants": list(by_variant.values())}
 
 
 class BasketLine(BaseModel):

@@ -235,7 +235,7 @@ async def finish(tx: Tx, *, shop_id: int, task_id: int, person_id: int, note: st
     return found
 
 
-def chain(told: dict[str, Any], previous: str) -> dict[str, Any]:
+def chain(entry: dict[str, Any], previous: str) -> dict[str, Any]:
     """A fact with `previous` and its hash, as a page makes it."""
-    linked = {**told, "previous": previous}
+    linked = {**entry, "previous": previous}
     return {**linked, "hash": reading.hash_of(canonical(linked))}

@@ -49,19 +49,19 @@ def facts_of(document: Any) -> list[Fact]:
     return sorted(found, key=lambda fact: fact.sequence)
 
 
-def fact_of(told: Mapping[str, Any]) -> Fact:
-    rest = {name: value for name, value in told.items() if name != "hash"}
+def fact_of(entry: Mapping[str, Any]) -> Fact:
+    rest = {name: value for name, value in entry.items() if name != "hash"}
     raw = canonical(rest)
-    body = told.get("body")
+    body = entry.get("body")
     return Fact(
-        sequence=told["sequence"],
-        at=moment(told.get("at")),
-        kind=text(told.get("kind"), longest=40),
-        assistant=_id(told.get("assistant")),
-        shift=uuid(told.get("shift")),
+        sequence=entry["sequence"],
+        at=moment(entry.get("at")),
+        kind=text(entry.get("kind"), longest=40),
+        assistant=_id(entry.get("assistant")),
+        shift=uuid(entry.get("shift")),
         body=body if isinstance(body, dict) else {},
-        previous=text(told.get("previous"), longest=64),
-        hash=text(told.get("hash"), longest=64),
+        previous=text(entry.get("previous"), longest=64),
+        hash=text(entry.get("hash"), longest=64),
         raw=raw,
         kept=canonical({**rest, "body": {**body, "customer": None}})
         if isinstance(body, dict) and body.get("customer")
@@ -129,28 +129,28 @@ def variants_of(body: Mapping[str, Any]) -> list[int]:
 
 
 def _line(
-    told: Any,
+    line: Any,
     number: int,
     known: Mapping[int, int],
     open_amount: tuple[int, int],
     problems: dict[str, dict[str, Any]],
 ) -> Line:
-    if not isinstance(told, dict):
+    if not isinstance(line, dict):
         raise Unreadable(f"line {number + 1}")
-    quantity = _whole(told.get("quantity"), least=1, most=MAX_QUANTITY, otherwise=None)
-    amount = _whole(told.get("amount"), least=0, most=MAX_MINOR, otherwise=None)
+    quantity = _whole(line.get("quantity"), least=1, most=MAX_QUANTITY, otherwise=None)
+    amount = _whole(line.get("amount"), least=0, most=MAX_MINOR, otherwise=None)
     if quantity is None or amount is None:
         raise Unreadable(f"line {number + 1}")
-    named = told.get("variant")
+    named = line.get("variant")
     variant_id = _id(named)
     if named is not None and variant_id not in known:
         # 0: what is named can be no id.
         problems.setdefault("unknown_variant", {"variants": []})["variants"].append(variant_id or 0)
         variant_id = None
-    price = _whole(told.get("unit_price"), least=0, most=MAX_MINOR, otherwise=None)
-    tax = _whole(told.get("tax"), least=0, most=amount, otherwise=0)
-    discount = _whole(told.get("discount"), least=0, most=MAX_MINOR, otherwise=0)
-    included = told.get("tax_included") is not False
+    price = _whole(line.get("unit_price"), least=0, most=MAX_MINOR, otherwise=None)
+    tax = _whole(line.get("tax"), least=0, most=amount, otherwise=0)
+    discount = _whole(line.get("discount"), least=0, most=MAX_MINOR, otherwise=0)
+    included = line.get("tax_included") is not False
     listed = amount if included else amount - tax
     if price is None or price * quantity - discount != listed or price * quantity > MAX_MINOR:
         problems.setdefault("sums", {})
@@ -162,11 +162,11 @@ def _line(
         position=number,
         variant_id=variant_id,
         product_id=open_amount[1] if variant_id is None else known[variant_id],
-        title=text(told.get("title"), longest=300),
-        sku=text(told.get("sku"), longest=100),
-        options=[text(each, longest=100) for each in _list(told.get("options"), 20)],
+        title=text(line.get("title"), longest=300),
+        sku=text(line.get("sku"), longest=100),
+        options=[text(each, longest=100) for each in _list(line.get("options"), 20)],
         quantity=quantity,
-        weight=_whole(told.get("weight"), least=1, most=10**9, otherwise=None),
+        weight=_whole(line.get("weight"), least=1, most=10**9, otherwise=None),
         unit_price_minor=price,
         discount_minor=discount,
         tax_minor=tax,
@@ -228,10 +228,10 @@ def amount_of(body: Mapping[str, Any], name: str = "amount") -> int:
     return found
 
 
-def _tenders(told: Any) -> list[Tender]:
+def _tenders(tenders: Any) -> list[Tender]:
     """Those that are none of ours count as a card's: no money in the drawer.  Raises Unreadable."""
     found: list[Tender] = []
-    for each in _list(told, _MOST_TENDERS):
+    for each in _list(tenders, _MOST_TENDERS):
         amount = (
             _whole(each.get("amount"), least=0, most=MAX_MINOR, otherwise=None)
             if isinstance(each, dict)
@@ -253,46 +253,46 @@ def _less_change(tenders: Sequence[Tender], change: int) -> list[Tender]:
     return [each for each in kept if each.amount_minor]
 
 
-def moment(told: Any) -> datetime | None:
+def moment(value: Any) -> datetime | None:
     """A time as it is written; None for what is none, or not of this time."""
-    if not isinstance(told, str):
+    if not isinstance(value, str):
         return None
     with contextlib.suppress(ValueError):
-        read = datetime.fromisoformat(told)
+        read = datetime.fromisoformat(value)
         if read.tzinfo is not None and 2000 <= read.year < 2200:
             return read.astimezone(UTC)
     return None
 
 
-def uuid(told: Any) -> UUID | None:
-    if isinstance(told, str) and len(told) <= 40:
+def uuid(value: Any) -> UUID | None:
+    if isinstance(value, str) and len(value) <= 40:
         with contextlib.suppress(ValueError):
-            return UUID(told)
+            return UUID(value)
     return None
 
 
-def text(told: Any, *, longest: int) -> str:
+def text(value: Any, *, longest: int) -> str:
     """On one line, without what cannot be kept; empty for what is no text."""
-    if not isinstance(told, str):
+    if not isinstance(value, str):
         return ""
-    return cleaned(told, one_line=True)[:longest]
+    return cleaned(value, one_line=True)[:longest]
 
 
-def _list(told: Any, most: int) -> list[Any]:
-    return told[:most] if isinstance(told, list) else []
+def _list(value: Any, most: int) -> list[Any]:
+    return value[:most] if isinstance(value, list) else []
 
 
-def _id(told: Any) -> int | None:
-    return told if _is_whole(told, least=1, most=2**53) else None
+def _id(value: Any) -> int | None:
+    return value if _is_whole(value, least=1, most=2**53) else None
 
 
-def _is_whole(told: Any, *, least: int, most: int) -> bool:
-    return isinstance(told, int) and not isinstance(told, bool) and least <= told <= most
+def _is_whole(value: Any, *, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
-def _whole(told: Any, *, least: int, most: int, otherwise: Any) -> Any:
-    return told if _is_whole(told, least=least, most=most) else otherwise
+def _whole(value: Any, *, least: int, most: int, otherwise: Any) -> Any:
+    return value if _is_whole(value, least=least, most=most) else otherwise
 
 
-def _whole_or_none(told: Any) -> int | None:
-    return told if _is_whole(told, least=1, most=2**53) else None
+def _whole_or_none(value: Any) -> int | None:
+    return value if _is_whole(value, least=1, most=2**53) else None

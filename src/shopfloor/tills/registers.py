@@ -62,14 +62,14 @@ async def open_amount(tx: Tx, *, shop_id: int) -> int:
     known = await queries.settings(tx, shop_id=shop_id)
     if known.open_amount is not None:
         return known.open_amount
-    made = await catalog.create_product(
+    product = await catalog.create_product(
         tx,
         shop_id=shop_id,
         title=OPEN_AMOUNT,
         handle=f"open-amount-{secrets.token_hex(3)}",
     )
     variant = await catalog.add_variant(
-        tx, shop_id=shop_id, product_id=made.id, variant=catalog.NewVariant(price_minor=0)
+        tx, shop_id=shop_id, product_id=product.id, variant=catalog.NewVariant(price_minor=0)
     )
     await queries.save_settings(tx, shop_id=shop_id, wanted=replace(known, open_amount=variant.id))
     return variant.id
@@ -187,13 +187,13 @@ async def save_settings(
     known = await queries.settings(tx, shop_id=shop_id)
     read: list[dict[str, Any]] = []
     for line in text.narrow(patterns).splitlines():
-        told = " ".join(line.lower().split())
-        if not told:
+        pattern = " ".join(line.lower().split())
+        if not pattern:
             continue
-        found = _PATTERN.fullmatch(told)
+        found = _PATTERN.fullmatch(pattern)
         # A prefix, the item, the value and a check digit are the thirteen of an EAN.
         if found is None or int(found[2]) + int(found[3]) != 10:
-            raise BadPattern(line=told[:40])
+            raise BadPattern(line=pattern[:40])
         read.append(
             {
                 "prefix": found[1],

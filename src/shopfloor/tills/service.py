@@ -71,10 +71,14 @@ async def goods_of(tx: Tx, *, shop_id: int, tasks: Sequence[Task]) -> dict[int, 
         each.id: each.facts["variants"] for each in tasks if isinstance(each.facts.get("variants"), dict)
     }
     names = await goods_queries.names_of(
-        tx, shop_id=shop_id, variant_ids=sorted({int(one) for units in named.values() for one in units})
+        tx,
+        shop_id=shop_id,
+        variant_ids=sorted({int(variant_id) for units in named.values() for variant_id in units}),
     )
     return {
-        task_id: [(names.get(int(one), f"#{one}"), quantity) for one, quantity in units.items()]
+        task_id: [
+            (names.get(int(variant_id), f"#{variant_id}"), quantity) for variant_id, quantity in units.items()
+        ]
         for task_id, units in named.items()
     }
 

@@ -73,17 +73,17 @@ async def close(
 ) -> dict[str, Any]:
     """Freeze the Z of a locked shift: numbered without gaps per register, with totals that never start again, chained."""
     _, last_z, previous = await queries.lock_register(tx, register_id=register.id)
-    told = await report(tx, shift)
+    figures = await report(tx, shift)
     sold, back = await journal_queries.grand_totals(tx, register_id=register.id)
     z: dict[str, Any] = {
-        **told,
+        **figures,
         "number": last_z + 1,
         "register": register.code,
         "shift": shift.number,
         "opened_at": None if shift.opened_at is None else shift.opened_at.isoformat(),
         "closed_at": at.isoformat(),
         "counted": counted_minor,
-        "variance": None if counted_minor is None else counted_minor - told["drawer"],
+        "variance": None if counted_minor is None else counted_minor - figures["drawer"],
         "ever_sold": sold,
         "ever_given_back": back,
         "previous": previous,
@@ -108,8 +108,8 @@ async def close(
             shift_id=shift.id,
             z_number=last_z + 1,
             currency=shop.currency,
-            sales_minor=told["sales"]["total"],
-            refunds_minor=told["returns"]["total"],
+            sales_minor=figures["sales"]["total"],
+            refunds_minor=figures["returns"]["total"],
             variance_minor=z["variance"],
         ),
     )

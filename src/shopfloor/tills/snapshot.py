@@ -200,7 +200,7 @@ async def prices(
         rule: dict[str, Any] = msgspec.to_builtins(each.rule({}))
         rule.pop("lines", None)
         discounts.append({**rule, "title": own.title, "products": list(own.product_ids) or None})
-    told = {
+    rule_set = {
         "currency": currency,
         "destination": {"country": rules.taxes.origin.country},
         "method": None,
@@ -208,7 +208,7 @@ async def prices(
         "discounts": discounts,
     }
     listed = {str(each.id): each.price_minor for each in shown}
-    version = hash_of(canonical({"rules": told, "prices": listed}))[:16]
+    version = hash_of(canonical({"rules": rule_set, "prices": listed}))[:16]
     await tx.run(
         """
         INSERT INTO tills.price_list (shop_id, version, body) VALUES (%(shop_id)s, %(version)s, %(body)s)
@@ -216,9 +216,9 @@ async def prices(
         """,
         shop_id=shop_id,
         version=version,
-        body=Jsonb({"rules": told, "prices": listed}),
+        body=Jsonb({"rules": rule_set, "prices": listed}),
     )
-    return {**told, "version": version}
+    return {**rule_set, "version": version}
 
 
 async def _nobody() -> Sequence[UUID]:
@@ -251,7 +251,9 @@ async def _receipts(tx: Tx, register_id: int) -> list[dict[str, Any]]:
 
 def line_told(line: goods_queries.FoundLine) -> dict[str, Any]:
     """`units`: what each unit had cost, so that parts give back exactly what was paid."""
-    told = [pricing.of_units(line.amount_minor, line.quantity, n) for n in range(min(line.quantity, 200) + 1)]
+    cumulative = [
+        pricing.of_units(line.amount_minor, line.quantity, n) for n in range(min(line.quantity, 200) + 1)
+    ]
     return {
         "line": line.position + 1,
         "variant": line.variant_id,
@@ -261,5 +263,5 @@ def line_told(line: goods_queries.FoundLine) -> dict[str, Any]:
         "returned": line.returned_quantity,
         "returnable": line.shipped_quantity - line.returned_quantity,
         "amount": line.amount_minor,
-        "units": [after - before for before, after in pairwise(told)],
+        "units": [after - before for before, after in pairwise(cumulative)],
     }

@@ -73,12 +73,12 @@ async def _told(db: Db, actor: Actor, parcel_id: UUID) -> dict[str, Any]:
         parcel = await fulfilment.parcel(tx, shop_id=actor.shop_id, parcel_id=parcel_id)
         [packed] = await service.packed(tx, shop_id=actor.shop_id, ids=[parcel_id])
         history = await fulfilment.history(tx, parcel_id=parcel_id)
-    told: dict[str, Any] = msgspec.to_builtins(
+    shown: dict[str, Any] = msgspec.to_builtins(
         {"parcel": parcel, "recipient": packed.recipient, "items": packed.items, "history": history}
     )
-    told["parcel"]["number"] = parcel.number
-    told["grams"] = packed.grams
-    return told
+    shown["parcel"]["number"] = parcel.number
+    shown["grams"] = packed.grams
+    return shown
 
 
 @router.get("/{parcel_id:uuid}", responses=refusals(fulfilment.ParcelNotFound))

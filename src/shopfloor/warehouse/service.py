@@ -223,15 +223,15 @@ def _where(each: Packed) -> tuple[str, ...]:
 
 async def may_go_with(tx: Tx, *, shop_id: int, parcel_id: UUID) -> list[fulfilment.Parcel]:
     """Parcels of the same buyer or contact into whose box this one could go."""
-    [mine] = await packed(tx, shop_id=shop_id, ids=[parcel_id])
-    ids = await queries.of_same_person(tx, shop_id=shop_id, order_id=mine.parcel.order_id)
-    box = mine.parcel.box_id or mine.parcel.id
+    [own] = await packed(tx, shop_id=shop_id, ids=[parcel_id])
+    ids = await queries.of_same_person(tx, shop_id=shop_id, order_id=own.parcel.order_id)
+    box = own.parcel.box_id or own.parcel.id
     return [
         each.parcel
         for each in await packed(tx, shop_id=shop_id, ids=ids)
-        if fulfilment.boxes.fits(mine.parcel, each.parcel)
+        if fulfilment.boxes.fits(own.parcel, each.parcel)
         and (each.parcel.box_id or each.parcel.id) != box
-        and _where(each) == _where(mine)
+        and _where(each) == _where(own)
     ]
 
 
@@ -253,12 +253,12 @@ async def carrier_list(tx: Tx, *, shop_id: int, ids: Sequence[UUID], encoding: s
         each = inside[0]
         if each.parcel.delivery is fulfilment.Delivery.PICK_UP:
             continue
-        items = [item for one in inside for item in one.items]
+        items = [item for parcel in inside for item in parcel.items]
         address = each.recipient.address or {}
         rows.append(
             fulfilment.sheet.OutRow(
                 parcel=each.parcel.number,
-                order=" + ".join(dict.fromkeys(str(one.parcel.order_number) for one in inside)),
+                order=" + ".join(dict.fromkeys(str(parcel.parcel.order_number) for parcel in inside)),
                 name=each.recipient.contact_name,
                 phone=each.recipient.contact_phone,
                 street=address.get("street", ""),
@@ -284,9 +284,9 @@ async def import_tracking(
 
     `carrier`: of rows that name none.  `ship`: parcels that get a number leave with it.  Raises SheetUnreadable.
     """
-    told = fulfilment.carriers.GENERIC.read(data)
-    done = Imported(empty=told.empty)
-    for row in told.rows:
+    sheet = fulfilment.carriers.GENERIC.read(data)
+    done = Imported(empty=sheet.empty)
+    for row in sheet.rows:
         try:
             async with db.transaction() as tx:
                 became = await _take_row(tx, shop_id, row, carrier=carrier, ship=ship, actor=actor)

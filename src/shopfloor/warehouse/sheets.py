@@ -164,9 +164,9 @@ def _label(
 ) -> dict[str, Any]:
     """One for all that lies in a box."""
     each = inside[0]
-    units = sum(item.quantity for one in inside for item in one.items)
+    units = sum(item.quantity for parcel in inside for item in parcel.items)
     grams = service.together_grams(inside)
-    orders = " + ".join(dict.fromkeys(f"#{one.parcel.order_number}" for one in inside))
+    orders = " + ".join(dict.fromkeys(f"#{parcel.parcel.order_number}" for parcel in inside))
     weight = f"{grams / 1000:.2f} kg" if grams else ""
     pick_up = each.parcel.delivery is fulfilment.Delivery.PICK_UP
     code = each.parcel.tracking

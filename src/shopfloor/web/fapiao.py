@@ -63,8 +63,8 @@ def wanted_in(values: Mapping[str, str], *, name: str, prefix: str = "") -> Want
     title = values.get(f"{prefix}title", "").strip()
     if not title and kind == TitleKind.PERSON:
         title = name.strip()
-    told = {part: values.get(f"{prefix}{part}", "") for part in ("tax_id", "email", "note")}
-    return Wanted(TitleKind(kind), title, **told)
+    parts = {part: values.get(f"{prefix}{part}", "") for part in ("tax_id", "email", "note")}
+    return Wanted(TitleKind(kind), title, **parts)
 
 
 def errors_of(refusal: Refusal, language: Language, *, prefix: str = "") -> dict[str, str]:

@@ -270,8 +270,8 @@ async def who(
         response.headers["cache-control"] = "private, no-store"
         return response
     try:
-        told = await provider.who(code)
-        if told is None:
+        openid = await provider.who(code)
+        if openid is None:
             raise payment_providers.ProviderAway
         await orders.paying.begin(
             db,
@@ -280,7 +280,7 @@ async def who(
             order_id=order_id,
             way=chosen,
             return_url=return_to(request, found.slug)(order_id, view.order.key),
-            payer=replace(payer(request, language), device="wechat", openid=told),
+            payer=replace(payer(request, language), device="wechat", openid=openid),
         )
     except Refusal as refusal:
         response = RedirectResponse(_path(found.slug, order_id, key), status_code=303)

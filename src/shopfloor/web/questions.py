@@ -138,7 +138,7 @@ class Leaps:
             if key in self.confirmed:
                 await act(confirmed=True)
                 return
-            moved = (Money(amounts.read_minor(one, currency), currency) for one in (old, new))
+            moved = (Money(amounts.read_minor(amount, currency), currency) for amount in (old, new))
             self.found.append(Leap(key, label, *moved))
 
     def check(self, variant_id: int, label: str, old: Money, new_minor: int) -> None:

@@ -146,9 +146,9 @@ _GROUPS: Final[dict[str, tuple[datetime, list[tuple[str, list[Zone]]]]]] = {}
 
 def _groups(language: Language, moment: datetime) -> list[tuple[str, list[Zone]]]:
     """Made once an hour in each language: an offset may change at any full hour."""
-    made = _GROUPS.get(language.tag)
-    if made is not None and made[0] == moment:
-        return made[1]
+    cached = _GROUPS.get(language.tag)
+    if cached is not None and cached[0] == moment:
+        return cached[1]
     by_region: dict[str, list[Zone]] = {region: [] for region in REGIONS}
     for name in _listed()[0]:
         city = _city(name, language.locale)

@@ -156,7 +156,7 @@ async def _page(
         unsent=offer.unsent and asked.journey is Journey.WITHDRAWAL,
         instead=instead,
         instead_words={
-            line_id: dict(told).get(asked.swaps.get(line_id, 0), "") for line_id, told in instead.items()
+            line_id: dict(titles).get(asked.swaps.get(line_id, 0), "") for line_id, titles in instead.items()
         },
         reasons=choices(asked.journey, language),
         reason_words=reason_words(asked.reason, language),
@@ -291,13 +291,13 @@ async def swap_choices(
     own = {line.id: line.variant_id for line in view.lines}
     found: dict[int, list[tuple[int, str]]] = {}
     for line_id, offered in (await returns.exchanges.choices(tx, view)).items():
-        told = [
+        options = [
             (each.variant_id, _choice_words(each, view.order.currency, language))
             for each in offered
             if each.variant_id != own[line_id] or journey is Journey.CLAIM
         ]
-        if told:
-            found[line_id] = told
+        if options:
+            found[line_id] = options
     return found
 
 
@@ -376,7 +376,7 @@ async def label(
         asked = await _own(tx, found, order_id, return_id, shopper, key)
         try:
             sheet_id = returns.papers.label_id(return_id)
-            made = await documents.sheet_file(tx, shop_id=found.id, sheet_id=sheet_id)
+            sheet = await documents.sheet_file(tx, shop_id=found.id, sheet_id=sheet_id)
         except documents.DocumentNotFound:
             # Nobody asked for it, or it was forgotten since.
             return RedirectResponse(order_path(found.slug, order_id, key, place="#returns"), status_code=303)
@@ -390,7 +390,7 @@ async def label(
             )
             response.headers["cache-control"] = "private, no-store"
             return response
-    return pdf(made.name, made.content)
+    return pdf(sheet.name, sheet.content)
 
 
 async def _own(

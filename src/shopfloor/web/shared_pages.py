@@ -506,5 +506,5 @@ _LANGUAGE: Final = languages.COOKIE.encode()
 
 def _is_known(tags: bytes, etag: bytes) -> bool:
     """Compared weakly, as for GET."""
-    mine = etag.removeprefix(b"W/")
-    return tags.strip() == b"*" or any(tag.strip().removeprefix(b"W/") == mine for tag in tags.split(b","))
+    own_tag = etag.removeprefix(b"W/")
+    return tags.strip() == b"*" or any(tag.strip().removeprefix(b"W/") == own_tag for tag in tags.split(b","))

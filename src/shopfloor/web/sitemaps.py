@@ -53,12 +53,12 @@ class Sitemaps:
             if kept is not None and self._clock() - kept[0] < KEPT_SECONDS:
                 self._kept.move_to_end(part)
                 return kept[1]
-            made = await make()
-            self._kept[part] = self._clock(), made
+            content = await make()
+            self._kept[part] = self._clock(), content
             self._kept.move_to_end(part)
             if len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
-            return made
+            return content
 
 
 def _file(kind: str, entry: str, places: Iterable[tuple[str, str]]) -> bytes:

@@ -47,7 +47,9 @@ def manifest() -> dict[str, Asset]:
 @lru_cache(1)
 def _read(path: Path, _changed: int) -> dict[str, Asset]:
     return {
-        name: Asset(PREFIX + entry["file"], tuple(PREFIX + one for one in entry["imports"]), entry["gzip"])
+        name: Asset(
+            PREFIX + entry["file"], tuple(PREFIX + chunk for chunk in entry["imports"]), entry["gzip"]
+        )
         for name, entry in json.loads(path.read_text()).items()
     }
 

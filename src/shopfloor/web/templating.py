@@ -219,12 +219,12 @@ def environment(tag: str) -> Environment:
 
 def _sentences(env: Environment, language: Language) -> dict[str, Any]:
     """What fills the sentences of templates: counts in them are written as `number` writes them."""
-    one: Any = env.globals["gettext"]
+    translate: Any = env.globals["gettext"]
     some: Any = env.globals["ngettext"]
 
     @pass_context
     def gettext(context: Context, message: str, /, **facts: Any) -> str:
-        return one(context, message, **language.facts(facts))
+        return translate(context, message, **language.facts(facts))
 
     @pass_context
     def ngettext(context: Context, single: str, many: str, n: int, /, **facts: Any) -> str:
@@ -245,7 +245,7 @@ def island(name: str) -> Markup:
     """The tags that load an island and, beside it, what it imports at once."""
     script = asset(f"{name}.js")
     preloads = Markup("").join(
-        Markup('<link rel="modulepreload" href="{}">').format(one) for one in script.imports
+        Markup('<link rel="modulepreload" href="{}">').format(chunk) for chunk in script.imports
     )
     return preloads + Markup('<script type="module" src="{}"></script>').format(script.url)
 

@@ -69,7 +69,7 @@ async def manifest(shop: str, db: Db) -> Response:
         {"src": asset(f"till-{size}.png").url, "sizes": f"{size}x{size}", "type": "image/png"}
         for size in (192, 512)
     ]
-    told = {
+    fields = {
         "id": f"/till/{found.slug}/sell",
         "name": f"{found.name} · {title}",
         "short_name": title,
@@ -80,7 +80,7 @@ async def manifest(shop: str, db: Db) -> Response:
         "theme_color": "#f6f3ec",
         "icons": icons,
     }
-    return JSONResponse(told, media_type="application/manifest+json", headers=_NEVER_KEPT)
+    return JSONResponse(fields, media_type="application/manifest+json", headers=_NEVER_KEPT)
 
 
 def _language(shop: accounts.Shop) -> Language:

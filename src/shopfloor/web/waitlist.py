@@ -83,14 +83,14 @@ async def _reserved(
     products = await catalog.products_by_id(
         tx, shop_id=shop.id, ids=sorted({each.product_id for each in variants.values()})
     )
-    told: list[dict[str, Any]] = []
+    reserved: list[dict[str, Any]] = []
     for each in held:
         variant_id, quantity = ids[each.id]
         variant = variants.get(variant_id)
         minor = sum(part.unit_price * part.quantity for part in each.parts)
         currency = shop.currency if variant is None else variant.currency
         days = [part.ready_on for part in each.parts if part.ready_on is not None]
-        told.append({
+        reserved.append({
             "id": str(each.id),
             "line": variant_id,
             "title": _title(variant, products, language),
@@ -103,7 +103,7 @@ async def _reserved(
             "later": False,
             "url": f"/s/{shop.slug}/checkout/{each.id}",
         })  # fmt: skip
-    return told
+    return reserved
 
 
 def _firsts(sold: Mapping[UUID, tuple[int, int]]) -> list[int]:
@@ -194,13 +194,13 @@ def why_refused(
     """What to say to a reader whose form came back to this page, led to the checkout of their own where that is what
     stands in the way; None where nothing came back.
     """
-    told = refused_by(request.query_params)
-    if told is None:
+    refusal = refused_by(request.query_params)
+    if refusal is None:
         return None
     kept = request.cookies.get(purchases.HELD_COOKIE, "")
 
     async def why(tx: Tx, shop: Shop, language: Language) -> dict[str, str] | None:
-        refused = refused_text(told, language)
+        refused = refused_text(refusal, language)
         return None if refused is None else await _or_own(tx, shop, shopper, refused, kept, language)
 
     return why
@@ -218,8 +218,8 @@ async def _or_own(
     except (ValueError, inventory.UnknownStock):
         return refused
     variants = {str(part.variant_id) for part in hold.parts}
-    mine = hold.buyer == shopper and hold.state is stock.HoldState.HELD
-    if not mine or refused.get("variant") not in variants:
+    is_own = hold.buyer == shopper and hold.state is stock.HoldState.HELD
+    if not is_own or refused.get("variant") not in variants:
         return refused
     own = f"/s/{shop.slug}/checkout/{hold.id}"
     return {**refused, "text": language.words.gettext(OWN), "own": own}

@@ -104,7 +104,7 @@ class Deliverer:
         last = each.attempts >= len(WAITS)
         state = "delivered" if answer.accepted else "failed" if last or answer.status == 410 else "queued"
         async with self.db.transaction() as tx:
-            mine = await queries.end(
+            is_ours = await queries.end(
                 tx,
                 claim=claim,
                 delivery_id=each.id,
@@ -113,7 +113,7 @@ class Deliverer:
                 reply=answer.reply,
                 due_in=0.0 if state != "queued" else WAITS[each.attempts],
             )
-            if not mine:
+            if not is_ours:
                 return
             if answer.accepted:
                 await queries.note_success(tx, endpoint_id=each.endpoint_id)

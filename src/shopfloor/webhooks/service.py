@@ -155,13 +155,13 @@ async def deliver_again(tx: Tx, *, shop_id: int, endpoint_id: int, delivery_id: 
 async def send_trial(tx: Tx, *, shop_id: int, endpoint_id: int) -> None:
     """An event that means nothing.  Raises UnknownEndpoint."""
     await endpoint(tx, shop_id=shop_id, endpoint_id=endpoint_id)
-    made = new_id()
+    delivery_id = new_id()
     await queries.insert_delivery(
         tx,
-        delivery_id=made,
+        delivery_id=delivery_id,
         shop_id=shop_id,
         endpoint_id=endpoint_id,
-        message=f"msg_{made.hex}",
+        message=f"msg_{delivery_id.hex}",
         event=TRIAL,
         body=payload(TRIAL, now().isoformat(), {"shop_id": shop_id}),
     )

@@ -275,35 +275,35 @@ def _refund_of(number: str) -> UUID | None:
 
 def build(account: Account, *, gateway: str) -> Alipay:
     """With the public key, or with the three certificates.  Raises ConnectionRefused."""
-    told = Entries(account)
-    app_id = told.digits("app_id", least=16, most=16, word="not_16_digits")
-    seller_id = told.digits("seller_id", least=16, most=16, word="not_16_digits")
-    key = told.read("app_private_key", read_private_key)
+    entries = Entries(account)
+    app_id = entries.digits("app_id", least=16, most=16, word="not_16_digits")
+    seller_id = entries.digits("seller_id", least=16, most=16, word="not_16_digits")
+    key = entries.read("app_private_key", read_private_key)
     with_certificates = any(
-        told.text(name) for name in ("app_certificate", "alipay_certificate", "alipay_root_certificate")
+        entries.text(name) for name in ("app_certificate", "alipay_certificate", "alipay_root_certificate")
     )
     app_number = alipay_number = root = ""
     alipay_key: rsa.RSAPublicKey | None = None
     if with_certificates:
-        own = told.read("app_certificate", read_certificates)
-        theirs = told.read("alipay_certificate", read_certificates)
-        roots = told.read("alipay_root_certificate", read_certificates)
+        own = entries.read("app_certificate", read_certificates)
+        theirs = entries.read("alipay_certificate", read_certificates)
+        roots = entries.read("alipay_root_certificate", read_certificates)
         if own and key:
-            told.try_("app_certificate", lambda: check_pair(own[0], key))
+            entries.try_("app_certificate", lambda: check_pair(own[0], key))
             app_number = certificate_number(own[0])
         if theirs:
-            alipay_key = told.read("alipay_certificate", lambda _: key_of(theirs[0]))
+            alipay_key = entries.read("alipay_certificate", lambda _: key_of(theirs[0]))
             alipay_number = certificate_number(theirs[0])
         if roots:
             root = root_number(roots)
             if not root:
-                told.wrong["alipay_root_certificate"] = Problem.NOT_RSA
+                entries.wrong["alipay_root_certificate"] = Problem.NOT_RSA
     else:
-        alipay_key = told.read("alipay_public_key", read_public_key)
+        alipay_key = entries.read("alipay_public_key", read_public_key)
         if key and alipay_key and alipay_key.public_numbers() == key.public_key().public_numbers():
             # The page of the keys shows the application's public key beside Alipay's.
-            told.wrong["alipay_public_key"] = "own_public_key"
-    told.check()
+            entries.wrong["alipay_public_key"] = "own_public_key"
+    entries.check()
     assert key is not None
     assert alipay_key is not None
     return Alipay(
@@ -319,5 +319,5 @@ def build(account: Account, *, gateway: str) -> Alipay:
             root=root,
         ),
         notify_url=account.notify_url,
-        qr=told.text("desktop") == "qr",
+        qr=entries.text("desktop") == "qr",
     )

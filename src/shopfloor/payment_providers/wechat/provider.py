@@ -265,13 +265,13 @@ class WechatPay(Provider):
         if kind.startswith("REFUND."):
             refund = read_refund(inner)
             # That one was closed is told again for a day, and it may have been asked for under a new number since.
-            told = None if refund.state is RefundState.REFUSED else _refunded(refund)
+            outcome = None if refund.state is RefundState.REFUSED else _refunded(refund)
             return [
                 Report(
                     attempt_id=refund.payment_id,
                     reference=refund.number,
                     refund_id=refund.refund_id,
-                    refund=told,
+                    refund=outcome,
                 )
             ]
         transaction = read_transaction(inner)
@@ -333,32 +333,32 @@ def build(account: Account, *, addresses: Addresses) -> WechatPay:
     """With the public key, with platform certificates, with both while an account changes over, or with neither: then
     the certificates are fetched.  Raises ConnectionRefused.
     """
-    told = Entries(account)
-    mchid = told.digits("mchid", least=8, most=10, word="not_8_to_10_digits")
-    appid = told.text("appid")
+    entries = Entries(account)
+    mchid = entries.digits("mchid", least=8, most=10, word="not_8_to_10_digits")
+    appid = entries.text("appid")
     if not (appid.startswith("wx") and appid.isascii() and appid.isalnum() and len(appid) == 18):
-        told.wrong["appid"] = "not_an_appid"
-    key = told.read("api_private_key", read_private_key)
-    own = told.read("api_certificate", read_certificates)
+        entries.wrong["appid"] = "not_an_appid"
+    key = entries.read("api_private_key", read_private_key)
+    own = entries.read("api_certificate", read_certificates)
     if own and key:
-        told.try_("api_certificate", lambda: check_pair(own[0], key))
-    api_key = told.text("api_v3_key").encode()
+        entries.try_("api_certificate", lambda: check_pair(own[0], key))
+    api_key = entries.text("api_v3_key").encode()
     if len(api_key) != 32:
-        told.wrong["api_v3_key"] = "not_32_characters"
+        entries.wrong["api_v3_key"] = "not_32_characters"
     known = {}
-    asked = told.text("public_key_id")
-    if asked or told.text("public_key"):
-        public = told.read("public_key", read_public_key)
+    asked = entries.text("public_key_id")
+    if asked or entries.text("public_key"):
+        public = entries.read("public_key", read_public_key)
         if not (asked.startswith("PUB_KEY_ID_") and asked.isascii()):
-            told.wrong["public_key_id"] = "not_a_key_id"
+            entries.wrong["public_key_id"] = "not_a_key_id"
         if public:
             known[asked] = public
-    if told.text("platform_certificates"):
-        for each in told.read("platform_certificates", read_certificates) or []:
-            theirs = told.read("platform_certificates", lambda _, each=each: key_of(each))
+    if entries.text("platform_certificates"):
+        for each in entries.read("platform_certificates", read_certificates) or []:
+            theirs = entries.read("platform_certificates", lambda _, each=each: key_of(each))
             if theirs:
                 known[serial_of(each)] = theirs
-    told.check()
+    entries.check()
     assert key is not None
     assert own is not None
     return WechatPay(
@@ -372,8 +372,8 @@ def build(account: Account, *, addresses: Addresses) -> WechatPay:
             keys=Keys(known),
             addresses=addresses,
             asked=asked,
-            secret=told.text("app_secret"),
+            secret=entries.text("app_secret"),
         ),
         notify_url=account.notify_url,
-        h5=told.text("h5") == "yes",
+        h5=entries.text("h5") == "yes",
     )

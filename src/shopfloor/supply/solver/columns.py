@@ -105,8 +105,8 @@ def solve_columns(problem: Problem, *, seconds: float, gap: float) -> tuple[list
     part = _prepared(problem)
     nothing = judge(problem, []).cost_scaled
     pool = Pool(len(part.menus))
-    for at, one in enumerate(part.menus):
-        if not one.needs_order:
+    for at, offered in enumerate(part.menus):
+        if not offered.needs_order:
             pool.add(at, Response())
     best = [0] * len(part.rows)
     bound, answers = _dual(part, best)
@@ -193,10 +193,10 @@ def _vary(part: _Part, pool: Pool, prices: list[int], *, until: Callable[[float]
     # The fewer products there are, the more the last one matters: more ways to order each.
     at = _prices(part, prices)
     count = max(FEWEST_WAYS, MANY_WAYS // len(part.menus))
-    for product, one in enumerate(part.menus):
+    for product, offered in enumerate(part.menus):
         if until(0.8) < 0.0:
             return
-        for response in nearly_best(part.problem.scale, one, work=at.work, cash=at.cash, count=count):
+        for response in nearly_best(part.problem.scale, offered, work=at.work, cash=at.cash, count=count):
             pool.add(product, response)
 
 
@@ -220,7 +220,7 @@ def _prices(part: _Part, prices: Sequence[int]) -> Prices:
 def _dual(part: _Part, prices: Sequence[int]) -> tuple[int, list[Answer]]:
     """The Lagrangian bound at integer prices (per unit of each row, scaled minor), and the responses."""
     at = _prices(part, prices)
-    answers = [respond(part.problem.scale, one, work=at.work, cash=at.cash) for one in part.menus]
+    answers = [respond(part.problem.scale, offered, work=at.work, cash=at.cash) for offered in part.menus]
     return _bound(part, answers, prices), answers
 
 
@@ -255,9 +255,9 @@ def _written(part: _Part, pool: Pool, *, whole: bool) -> Model:
             if used:
                 uses[r].append((column, float(used)))
     worst = 10.0 * problem.revenue_scaled / problem.scale + 1.0
-    for one in ones:
-        one.append((model.column(cost=worst, upper=1.0, whole=whole), 1.0))
-        model.row(one, low=1.0, high=1.0)
+    for terms in ones:
+        terms.append((model.column(cost=worst, upper=1.0, whole=whole), 1.0))
+        model.row(terms, low=1.0, high=1.0)
     for r, row in enumerate(rows):
         model.row(uses[r], high=float(row.room))
     return model

@@ -144,5 +144,5 @@ def _part(problem: Problem, styles: list[Style], offers: dict[int, list[Offer]])
         problem,
         styles=tuple(styles),
         offers=theirs,
-        capacities=tuple(one for one in problem.capacities if one.supplier_id in makers),
+        capacities=tuple(capacity for capacity in problem.capacities if capacity.supplier_id in makers),
     )

@@ -81,8 +81,8 @@ class SharedRow:
 
     def use(self, offer: Offer, units: int) -> int:
         """How much of a capacity `units` under `offer` take; of the budget, cash is counted elsewhere."""
-        mine = offer.supplier_id == self.supplier_id and offer.weeks <= self.week
-        return offer.capacity_use * units if mine else 0
+        counts = offer.supplier_id == self.supplier_id and offer.weeks <= self.week
+        return offer.capacity_use * units if counts else 0
 
 
 @dataclass(frozen=True, slots=True)

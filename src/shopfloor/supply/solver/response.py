@@ -139,16 +139,16 @@ def _ways(
     loose = None
     names = sorted(colours, key=lambda colour: -sum(worth for _, worth, _ in colours[colour]))
     if len(names) <= MANY_COLOURS:
-        sets = [set(one) for size in range(1, len(names) + 1) for one in combinations(names, size)]
+        sets = [set(chosen) for size in range(1, len(names) + 1) for chosen in combinations(names, size)]
     else:
         sets = [set(names[:size]) for size in range(1, len(names) + 1)]
         loose = _choice(colours, spares, 0)
     return _Ways(
         offer,
         tuple(
-            _choice({colour: colours[colour] for colour in names if colour in one}, spares, least)
-            for one in sets
-            if required <= one
+            _choice({colour: colours[colour] for colour in names if colour in chosen}, spares, least)
+            for chosen in sets
+            if required <= chosen
         ),
         loose,
     )
@@ -321,14 +321,14 @@ def _split_bound(scale: int, menu: Menu, work: Mapping[int, int], cash: int) -> 
     for each in options:
         splits *= len(each)
     if splits > MANY_SPLITS:
-        cheapest = min(one[0] for each in options for one in each if one is not None)
-        starts = sorted(min(one[1] for one in each if one is not None) for each in options)
-        setups = sorted(min(one[3] for one in each if one is not None) for each in options)
+        cheapest = min(option[0] for each in options for option in each if option is not None)
+        starts = sorted(min(option[1] for option in each if option is not None) for each in options)
+        setups = sorted(min(option[3] for option in each if option is not None) for each in options)
         return _fill(menu, [(cheapest, starts[0] + starts[1], None, setups[0] + setups[1])])
     found = [
         _fill(menu, chosen)
         for split in product(*options)
-        if len(chosen := [one for one in split if one is not None]) >= 2
+        if len(chosen := [option for option in split if option is not None]) >= 2
     ]
     return min(found)
 

@@ -110,11 +110,11 @@ async def change_look(desk: Owner, accent: Text = "", slogan: Text = "", other_s
 @router.post("/brand/{which}")
 async def set_picture(desk: Owner, which: face.Which, picture: UploadFile | None = None) -> Response:
     try:
-        made = await picture_files.receive_picture(
+        received = await picture_files.receive_picture(
             upload_parts(picture), services_of(desk.request).given.pictures_dir
         )
         async with desk.work() as tx:
-            await face.set_picture(tx, actor=desk.actor, which=which, sha256=made.sha256)
+            await face.set_picture(tx, actor=desk.actor, which=which, sha256=received.sha256)
     except Refusal as refusal:
         errors = {which: message_of(refusal, desk.language)}
         return _brand(desk, errors=errors, form=which, status=refusal.status)
@@ -232,14 +232,14 @@ async def add_licence(
 ) -> Response:
     """With a picture of it, where one was chosen."""
     try:
-        made = None
+        sha256 = None
         if picture is not None and picture.size:
             found = await picture_files.receive_picture(
                 upload_parts(picture), services_of(desk.request).given.pictures_dir
             )
-            made = found.sha256
+            sha256 = found.sha256
         async with desk.work() as tx:
-            await face.add_licence(tx, actor=desk.actor, name=licence, number=licence_number, picture=made)
+            await face.add_licence(tx, actor=desk.actor, name=licence, number=licence_number, picture=sha256)
     except Refusal as refusal:
         typed = {"licence": licence, "licence_number": licence_number}
         return await _policies(desk, typed, _wrong(desk, refusal, "licence"), status=refusal.status)

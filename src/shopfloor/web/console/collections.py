@@ -54,12 +54,12 @@ async def _list(desk: Desk, title: str, other_title: str, error: str, status: in
 async def create(desk: Editor, title: Text = "", other_title: Text = "") -> Response:
     try:
         async with desk.work() as tx:
-            made = await collections.create(
+            collection = await collections.create(
                 tx, actor=desk.actor, title=title, titles={other_language(desk): other_title}
             )
     except Refusal as refusal:
         return await _list(desk, title, other_title, message_of(refusal, desk.language), refusal.status)
-    return desk.back(f"/collections/{made.id}", desk.say(N_("Collection created. Add products to it.")))
+    return desk.back(f"/collections/{collection.id}", desk.say(N_("Collection created. Add products to it.")))
 
 
 @router.post("/{collection_id}/move")

@@ -375,8 +375,10 @@ async def add_codes(
     except Refusal as refusal:
         async with desk.db.transaction() as tx:
             found = await promotions.service.discount(tx, shop_id=desk.shop.id, discount_id=discount_id)
-        told = errors_of(desk, refusal, typed, {"promotions.code": "codes", "promotions.code_taken": "codes"})
-        page = await _form(desk, _kept(desk, found), None, discount_id, told, typed)
+        errors = errors_of(
+            desk, refusal, typed, {"promotions.code": "codes", "promotions.code_taken": "codes"}
+        )
+        page = await _form(desk, _kept(desk, found), None, discount_id, errors, typed)
         page.status_code = refusal.status
         return page
     return desk.back(f"/discounts/{discount_id}#codes", desk.say(N_("Codes added.")))

@@ -153,8 +153,8 @@ async def evidence_pdf(desk: Reader, dispute_id: UUID) -> Response:
         "dated": today.isoformat(),
         "blocks": blocks,
     }
-    made = await documents.typesetting.apart("evidence", data)
-    return _as_file(Response(made, media_type="application/pdf"), desk, dispute_id, "pdf")
+    content = await documents.typesetting.apart("evidence", data)
+    return _as_file(Response(content, media_type="application/pdf"), desk, dispute_id, "pdf")
 
 
 @router.post("/{dispute_id}/answer")

@@ -252,7 +252,7 @@ async def ask(
     path = f"/orders/{order_id}"
     try:
         async with desk.work() as tx:
-            made = await fapiao.ask(
+            request = await fapiao.ask(
                 tx, shop_id=desk.shop.id, order_id=order_id, wanted=Wanted(kind, title, tax_id, email), via=Via.STAFF
             )  # fmt: skip
     except fapiao.FormRefused as refusal:
@@ -261,7 +261,7 @@ async def ask(
         return response
     except Refusal as refusal:
         return desk.refused(f"{path}#fapiao", refusal)
-    return desk.back(f"/fapiao/{made.id}", desk.say(N_("Requested.")))
+    return desk.back(f"/fapiao/{request.id}", desk.say(N_("Requested.")))
 
 
 @router.get("/fapiao/files/{file_id}")

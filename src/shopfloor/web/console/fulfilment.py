@@ -233,12 +233,12 @@ async def _why(desk: Desk, stayed: Mapping[UUID, Refusal]) -> str:
             each.id: each.number
             for each in await fulfilment.parcels(tx, shop_id=desk.shop.id, ids=list(stayed))
         }
-    told = [
+    reasons = [
         f"{known.get(parcel_id, '?')}: {message_of(refusal, desk.language)}"
         for parcel_id, refusal in list(stayed.items())[:_SHOWN]
     ]
     head = desk.say(N_("%(n)s could not."), n=len(stayed))
-    return " ".join([head, *told, *(["…"] if len(stayed) > _SHOWN else [])])
+    return " ".join([head, *reasons, *(["…"] if len(stayed) > _SHOWN else [])])
 
 
 @router.post("/tracking")
@@ -490,7 +490,7 @@ async def split(desk: Manager, parcel_id: UUID, line_id: Text = "", quantity: Te
     try:
         units = desk.quantity(quantity)
         async with desk.work() as tx:
-            made = await fulfilment.split(
+            second = await fulfilment.split(
                 tx,
                 shop_id=desk.shop.id,
                 parcel_id=parcel_id,
@@ -499,7 +499,7 @@ async def split(desk: Manager, parcel_id: UUID, line_id: Text = "", quantity: Te
             )
     except Refusal as refusal:
         return desk.refused(path, refusal)
-    return desk.back(f"/fulfilment/{made.id}", desk.say(N_("Split into a second parcel.")))
+    return desk.back(f"/fulfilment/{second.id}", desk.say(N_("Split into a second parcel.")))
 
 
 def _line(text: str) -> int:

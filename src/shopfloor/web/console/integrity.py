@@ -79,30 +79,30 @@ def evidence(desk: Desk, case: Case) -> list[str]:
     def say(text: str, **values: str) -> str:
         return desk.say(text) % values
 
-    told: list[str] = []
+    sentences: list[str] = []
     for reason in case.reasons:
         match reason:
             case Reason.CONCENTRATION:
-                one = N_("One customer placed %(orders)s orders, %(share)s of the show's.")
+                single = N_("One customer placed %(orders)s orders, %(share)s of the show's.")
                 several = N_("%(accounts)s customers placed %(orders)s orders, %(share)s of the show's.")
-                told.append(
+                sentences.append(
                     say(
-                        one if facts.get("accounts") == 1 else several,
+                        single if facts.get("accounts") == 1 else several,
                         accounts=number("accounts"),
                         orders=number("orders"),
                         share=share("share"),
                     )
                 )
             case Reason.SHARED:
-                told += [say(text, n=number(key, 1)) for key, text in _KINDS.items() if key in facts]
+                sentences += [say(text, n=number(key, 1)) for key, text in _KINDS.items() if key in facts]
             case Reason.UNDONE:
                 text = N_("%(undone)s of %(orders)s orders were cancelled or refunded.")
-                told.append(say(text, undone=number("undone"), orders=number("orders")))
+                sentences.append(say(text, undone=number("undone"), orders=number("orders")))
             case Reason.SAME_NIGHT:
                 text = N_(
                     "%(accounts)s customers cancelled all of their %(orders)s orders within %(hours)s hours. Of customers with one order, %(usual)s did."
                 )
-                told.append(
+                sentences.append(
                     say(
                         text,
                         accounts=number("accounts"),
@@ -115,7 +115,7 @@ def evidence(desk: Desk, case: Case) -> list[str]:
                 text = N_(
                     "%(accounts)s customers bought from the same %(products)s products, %(times)s times as closely as chance explains."
                 )
-                told.append(
+                sentences.append(
                     say(
                         text,
                         accounts=number("accounts"),
@@ -124,36 +124,36 @@ def evidence(desk: Desk, case: Case) -> list[str]:
                     )
                 )
             case Reason.CADENCE:
-                told.append(say(N_("The orders came at even intervals, as from a program.")))
+                sentences.append(say(N_("The orders came at even intervals, as from a program.")))
             case Reason.UNWATCHED:
                 text = N_(
                     "%(share)s of the orders came from customers who had watched for less than a minute."
                 )
-                told.append(say(text, share=share("unwatched")))
+                sentences.append(say(text, share=share("unwatched")))
             case Reason.HOST:
                 text = N_(
                     "Orders were placed in browsers signed in to this console, or with your team's email addresses."
                 )
-                told.append(say(text))
+                sentences.append(say(text))
             case Reason.KNOWN:
                 text = N_("They share a contact or a browser with orders you ruled invalid before.")
-                told.append(say(text))
+                sentences.append(say(text))
             case Reason.MACHINE:
                 text = N_(
                     "%(viewers)s viewers liked or wrote at even intervals, or faster than any hand, for minutes."
                 )
-                told.append(say(text, viewers=number("viewers")))
+                sentences.append(say(text, viewers=number("viewers")))
             case Reason.NO_VIDEO:
                 text = N_(
                     "%(viewers)s viewers reported %(minutes)s minutes of playback and fetched hardly any video."
                 )
-                told.append(say(text, viewers=number("viewers"), minutes=number("claimed_minutes")))
+                sentences.append(say(text, viewers=number("viewers"), minutes=number("claimed_minutes")))
             case Reason.LOCKSTEP:
                 text = N_(
                     "%(viewers)s viewers came within seconds of each other and left so, before the end."
                 )
-                told.append(say(text, viewers=number("viewers")))
-    return told
+                sentences.append(say(text, viewers=number("viewers")))
+    return sentences
 
 
 def standing(case: Case) -> str:
@@ -186,9 +186,15 @@ async def listing(
     async with desk.db.transaction() as tx:
         page = await integrity.page_of(tx, shop_id=desk.shop.id, show_id=show, after=after, before=before)
         shows = await _shows(tx, desk, page.items)
-        one = None if show is None else await live.show(tx, shop_id=desk.shop.id, show_id=show)
+        only_show = None if show is None else await live.show(tx, shop_id=desk.shop.id, show_id=show)
     return desk.page(
-        "integrity.html", active="integrity", cases=page.items, page=page, shows=shows, one=one, **words()
+        "integrity.html",
+        active="integrity",
+        cases=page.items,
+        page=page,
+        shows=shows,
+        one=only_show,
+        **words(),
     )
 
 

@@ -223,13 +223,14 @@ async def remove_settings(desk: Owner) -> Response:
 async def send_test(desk: Manager, recipient: Text = "") -> Response:
     try:
         async with desk.work() as tx:
-            made = await notifications.send_test(
+            notice_id = await notifications.send_test(
                 tx, shop=desk.shop, recipient=recipient, person_id=desk.actor.person_id
             )
     except Refusal as refusal:
         return desk.refused("/messages/settings", refusal)
     return desk.back(
-        f"/messages/{made}", desk.say(N_("Test message queued. Reload this page to see what became of it."))
+        f"/messages/{notice_id}",
+        desk.say(N_("Test message queued. Reload this page to see what became of it.")),
     )
 
 
@@ -429,11 +430,11 @@ async def view(desk: Viewer, notice_id: UUID) -> Response:
 async def again(desk: Manager, notice_id: UUID) -> Response:
     try:
         async with desk.work() as tx:
-            made = await notifications.send_again(
+            new_id = await notifications.send_again(
                 tx, shop_id=desk.shop.id, notice_id=notice_id, person_id=desk.actor.person_id
             )
     except notices.UnknownNotice:
         raise
     except Refusal as refusal:
         return desk.refused(f"/messages/{notice_id}", refusal)
-    return desk.back(f"/messages/{made}", desk.say(N_("It will be sent again.")))
+    return desk.back(f"/messages/{new_id}", desk.say(N_("It will be sent again.")))

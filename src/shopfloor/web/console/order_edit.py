@@ -138,14 +138,14 @@ async def _page(
     *,
     find: bool = False,
 ) -> Response:
-    told: Any = None
+    look: Any = None
     async with desk.db.transaction() as tx:
         shop_id, order_id = desk.shop.id, view.order.id
         try:
-            told = await orders.editing.look(tx, shop_id=shop_id, order_id=order_id, change=change)
+            look = await orders.editing.look(tx, shop_id=shop_id, order_id=order_id, change=change)
         except Refusal as problem:
             refusal = refusal or problem
-        mine = await catalog.variants(
+        own_variants = await catalog.variants(
             tx, shop_id=shop_id, product_ids=sorted({line.product_id for line in view.lines})
         )
         found: list[Any] = []
@@ -170,7 +170,9 @@ async def _page(
             tx, shop_id=shop_id, ids=sorted({each.product_id for each in added})
         )
         left = await stock.available(
-            tx, shop_id=shop_id, variant_ids=[each.id for each in [*mine, *added, *(one for _, one in found)]]
+            tx,
+            shop_id=shop_id,
+            variant_ids=[each.id for each in [*own_variants, *added, *(variant for _, variant in found)]],
         )
     return desk.page(
         "order_edit.html",
@@ -179,12 +181,12 @@ async def _page(
         status=200 if refusal is None or desk.request.method == "GET" else refusal.status,
         view=view,
         order=view.order,
-        told=told,
+        told=look,
         values=values,
         variants={
             line.id: [
                 (each.id, " · ".join(each.options) or each.sku)
-                for each in mine
+                for each in own_variants
                 if each.product_id == line.product_id and (not each.is_archived or each.id == line.variant_id)
             ]
             for line in view.lines
@@ -199,11 +201,11 @@ async def _page(
             if (product := titles.get(each.product_id)) is not None
         ],
         short=[]
-        if told is None
+        if look is None
         else [
             (each, " · ".join([line.title, *line.options]))
-            for each in told.short
-            for line in told.lines
+            for each in look.short
+            for line in look.lines
             if line.variant_id == each.variant_id and line.quantity > line.was
         ],
         left={variant_id: free.now for variant_id, free in left.items()},

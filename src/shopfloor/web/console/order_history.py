@@ -200,7 +200,7 @@ _CHANGED: Final[Mapping[str, str]] = {
 
 def _of_edit(desk: Desk, edit: order_edits.Edit, who: _Who) -> Entry:
     """What was changed, why, and by how much the order costs more or less."""
-    told = [
+    changes = [
         desk.say(
             _CHANGED[each["kind"]],
             item=" ".join([each.get("title", ""), *each.get("options", [])]).strip(),
@@ -213,7 +213,7 @@ def _of_edit(desk: Desk, edit: order_edits.Edit, who: _Who) -> Entry:
         edit.at,
         desk.say(N_("Order edited")),
         who(edit.actor),
-        "\n".join([edit.reason, *told]),
+        "\n".join([edit.reason, *changes]),
         badge="wait",
         money=Money(edit.difference_minor, edit.currency) if edit.difference_minor else None,
         note=True,

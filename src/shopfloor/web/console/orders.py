@@ -239,18 +239,18 @@ async def _slips(desk: Desk, ids: list[UUID]) -> Response:
 
 async def _why(desk: Desk, stayed: Mapping[UUID, Refusal]) -> str:
     few = list(stayed.items())[:_EXPLAINED]
-    told: list[str] = []
+    reasons: list[str] = []
     async with desk.db.transaction() as tx:
         for order_id, refusal in few:
             why = message_of(refusal, desk.language)
             try:
                 number = (await orders.order(tx, shop_id=desk.shop.id, order_id=order_id)).order.number
             except Refusal:
-                told.append(why)
+                reasons.append(why)
             else:
-                told.append(f"#{number}: {why}")
+                reasons.append(f"#{number}: {why}")
     head = desk.say(N_("%(n)s could not."), n=len(stayed))
-    return " ".join([head, *told, *(["…"] if len(stayed) > len(few) else [])])
+    return " ".join([head, *reasons, *(["…"] if len(stayed) > len(few) else [])])
 
 
 @router.get("/{order_id}")

@@ -121,8 +121,8 @@ async def _page(
             await demand.ask_forecast(tx, shop_id=shop_id, show_id=show_id, urgent=True)
             foreseen = await demand.forecast_state(tx, shop_id=shop_id, show_id=show_id)
         planned = await supply.plan_state(tx, shop_id=shop_id, show_id=show_id)
-        suppliers = {one.id: one for one in await supply.suppliers(tx, shop_id=shop_id)}
-        quotes = {one.id: one for one in await supply.quotes(tx, shop_id=shop_id)}
+        suppliers = {each.id: each for each in await supply.suppliers(tx, shop_id=shop_id)}
+        quotes = {each.id: each for each in await supply.quotes(tx, shop_id=shop_id)}
         goods = await _goods(tx, shop_id, forecast, plan)
         outlook = None if plan is None else await supply.outlook(tx, shop_id=shop_id, plan_id=plan.id)
         orders = [] if plan is None else await supply.purchase_orders(tx, shop_id=shop_id, plan_id=plan.id)
@@ -196,7 +196,7 @@ def expectations(forecast: demand.Forecast, goods: Goods, tag: str) -> list[Grou
 
 def _expected(line: demand.Foreseen, goods: Goods, tag: str, widest: float) -> Expected:
     unknown = None if line.reason is None else line.reason.value
-    sentences = {one.code: demand.say(one, tag) for one in line.evidence}
+    sentences = {each.code: demand.say(each, tag) for each in line.evidence}
     return Expected(
         foreseen=line,
         name=goods.variant(line.variant_id),
@@ -231,8 +231,8 @@ def baskets(
             Basket(
                 suppliers[supplier_id],
                 lines,
-                sum(one.line.quantity for one in lines),
-                sum(one.sum_minor for one in lines),
+                sum(each.line.quantity for each in lines),
+                sum(each.sum_minor for each in lines),
             )
         )
     return found
@@ -297,5 +297,5 @@ async def accept(desk: Accepter, show_id: Id, plan_id: Id) -> Response:
     with desk.back_if_refused(f"/shows/{show_id}/plan"):
         async with desk.work() as tx:
             sent = await supply.accept(tx, actor=desk.actor, plan_id=plan_id)
-    links = {str(one.order.id): public_link(desk.request, f"/supplier/{one.key}") for one in sent}
+    links = {str(each.order.id): public_link(desk.request, f"/supplier/{each.key}") for each in sent}
     return await desk.reveal(f"/shows/{show_id}/plan", links)

@@ -162,8 +162,8 @@ def _told(desk: Desk, report: catalog.Report | None) -> dict[str, list[tuple[int
     found = {} if report is None else {"remarks": report.errors, "notes": report.notes}
     return {"remarks": [], "notes": []} | {
         name: [
-            (one.row, one.column, sentence(one.code, one.message, one.facts, desk.language))
-            for one in remarks
+            (remark.row, remark.column, sentence(remark.code, remark.message, remark.facts, desk.language))
+            for remark in remarks
         ]
         for name, remarks in found.items()
     }

@@ -85,7 +85,7 @@ async def _rows(tx: Tx, desk: Desk, found: Sequence[catalog.Product]) -> list[Ro
                 desk.money(prices[0]) if prices else None,
                 desk.money(prices[-1]) if prices else None,
                 left,
-                sum(apart.get(one.id, 0) for one in own),
+                sum(apart.get(own_variant.id, 0) for own_variant in own),
             )
         )
     return rows

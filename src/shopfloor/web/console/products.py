@@ -116,7 +116,7 @@ async def create(desk: Editor) -> Response:
         minor = desk.minor(values.get("price", ""))
         _check_described(desk, values)
         async with desk.work() as tx:
-            made = await catalog.create_product(
+            product = await catalog.create_product(
                 tx,
                 shop_id=desk.shop.id,
                 title=values.get("title", ""),
@@ -135,9 +135,9 @@ async def create(desk: Editor) -> Response:
         errors = _refused_fields(desk, refusal, [*values, "option1", "values1"])
         return _new_form(desk, values, errors, refusal.status)
     said = N_("Draft created. Add images and stock, then publish it.")
-    if made.status is catalog.Status.ACTIVE:
+    if product.status is catalog.Status.ACTIVE:
         said = N_("Product created and published. Next: images and stock.")
-    return desk.back(f"/products/{made.id}", desk.say(said))
+    return desk.back(f"/products/{product.id}", desk.say(said))
 
 
 def _check_described(desk: Desk, typed: Mapping[str, str]) -> None:
@@ -274,10 +274,10 @@ def _by_variant(
     """Variants of which units came back: how many, and how many for which reason."""
     found: list[tuple[catalog.Variant, int, list[tuple[str, int]]]] = []
     for variant in variants:
-        mine = [each for each in came_back if each.variant_id == variant.id]
-        if mine:
-            why = [(reason_words(each.reason, desk.language), each.units) for each in mine]
-            found.append((variant, sum(each.units for each in mine), why))
+        of_variant = [each for each in came_back if each.variant_id == variant.id]
+        if of_variant:
+            why = [(reason_words(each.reason, desk.language), each.units) for each in of_variant]
+            found.append((variant, sum(each.units for each in of_variant), why))
     return found
 
 
@@ -602,14 +602,14 @@ async def add_pictures(
         described = alt if len(chosen) == 1 else ""
         for each in chosen:
             try:
-                made = await picture_files.receive_picture(
+                received = await picture_files.receive_picture(
                     upload_parts(each), services_of(desk.request).given.pictures_dir
                 )
                 # One that is there keeps its description unless there is a new one.
-                if made.sha256 not in known or described:
+                if received.sha256 not in known or described:
                     async with desk.work() as tx:
                         await catalog.add_picture(
-                            tx, shop_id=desk.shop.id, product_id=product_id, picture=made, alt=described
+                            tx, shop_id=desk.shop.id, product_id=product_id, picture=received, alt=described
                         )
             except Refusal as refusal:
                 if _FIELD_OF_CODE.get(refusal.code) != "picture":
@@ -618,11 +618,11 @@ async def add_pictures(
                 name = "" if each is None else cleaned(each.filename or "", one_line=True)
                 wrong.append(f"{name}: {why}" if len(chosen) > 1 else why)
                 continue
-            if made.sha256 in known:
+            if received.sha256 in known:
                 known_already += 1
             else:
                 added += 1
-            known.add(made.sha256)
+            known.add(received.sha256)
     except Refusal as refusal:
         errors = {_FIELD_OF_CODE.get(refusal.code, "alt"): message_of(refusal, desk.language)}
         return await _page(desk, product_id, typed={"alt": alt}, errors=errors, status=refusal.status)

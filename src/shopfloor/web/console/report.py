@@ -168,7 +168,7 @@ async def page(desk: Reader, show_id: Id) -> Response:
             now_made = None
         return desk.page("report.html", active="shows", show=show, report=None, making=now_made)
     assert names is not None, "of a report"
-    told = {key: tell(desk, figure, report) for key, figure in report.figures.items()}
+    figures = {key: tell(desk, figure, report) for key, figure in report.figures.items()}
     return desk.page(
         "report.html",
         active="shows",
@@ -176,11 +176,11 @@ async def page(desk: Reader, show_id: Id) -> Response:
         report=report,
         making=now_made,
         names=names,
-        told=told,
-        headlines=[told[key] for key in HEADLINES],
+        told=figures,
+        headlines=[figures[key] for key in HEADLINES],
         judged=judged,
         waterfall=[] if judged is None else waterfall(desk, judged),
-        funnel=funnel(report, told, desk),
+        funnel=funnel(report, figures, desk),
         drawing=chart(report, names.product),
         final_on=final_on(report),
         products=sorted(report.products, key=lambda row: (-row.gmv_paid, -row.gmv_placed, -row.exposed)),
@@ -244,7 +244,9 @@ async def _report(desk: Desk, show_id: int) -> ShowReport:
 
 async def names_of(tx: Tx, desk: Desk, report: ShowReport) -> Names:
     shop_id = desk.shop.id
-    products = {row.product_id for row in report.products} | {one.product_id for one in report.features}
+    products = {row.product_id for row in report.products} | {
+        feature.product_id for feature in report.features
+    }
     products |= {row.product_id for row in report.variants} | {ask.product_id for ask in report.asks}
     variants = await catalog.variants(tx, shop_id=shop_id, ids=[row.variant_id for row in report.variants])
     return Names(
@@ -338,13 +340,13 @@ def _made_of(figure: Figure) -> str:
     )
 
 
-def funnel(report: ShowReport, told: Mapping[str, Told], desk: Desk) -> list[Step]:
+def funnel(report: ShowReport, figures: Mapping[str, Told], desk: Desk) -> list[Step]:
     steps: list[Step] = []
     widest = max(1, *(report.figures[key].numerator for key, _ in STEPS))
     before: int | None = None
     for key, label in STEPS:
         people = report.figures[key].numerator
         kept = people / before if before else None
-        steps.append(Step(desk.say(label), people, people / widest, kept, told[key].definition))
+        steps.append(Step(desk.say(label), people, people / widest, kept, figures[key].definition))
         before = people
     return steps

@@ -100,7 +100,7 @@ async def open_one(
             if name.startswith("units-") and line_id is not None:
                 units[line_id] = desk.quantity(str(value), least=0)
         async with desk.work() as tx:
-            made = await returns.ask(
+            opened = await returns.ask(
                 tx,
                 shop_id=desk.shop.id,
                 order_id=order_id,
@@ -118,7 +118,7 @@ async def open_one(
             )
     except Refusal as refusal:
         return await _new_page(desk, order_id, refusal)
-    return desk.back(f"/returns/{made.id}", desk.say(N_("Return opened.")))
+    return desk.back(f"/returns/{opened.id}", desk.say(N_("Return opened.")))
 
 
 @router.get("/returns/{return_id}")
@@ -313,14 +313,14 @@ async def label(desk: Viewer, return_id: UUID) -> Response:
         state = await returns.papers.state(tx, return_id=return_id)
         try:
             sheet_id = returns.papers.label_id(return_id)
-            made = await documents.sheet_file(tx, shop_id=desk.shop.id, sheet_id=sheet_id)
+            sheet = await documents.sheet_file(tx, shop_id=desk.shop.id, sheet_id=sheet_id)
         except documents.NotMadeYet:
             return desk.page(
                 "return_label.html", active="returns", ret=found, making=making(desk, state, missing=True)
             )
         except documents.DocumentNotFound:
             return desk.page("return_label.html", active="returns", ret=found, making=None)
-    return pdf(made.name, made.content)
+    return pdf(sheet.name, sheet.content)
 
 
 # The rules

@@ -141,11 +141,12 @@ async def remove(desk: Owner) -> Response:
 async def send_test(desk: Manager, phone: Text = "") -> Response:
     try:
         async with desk.work() as tx:
-            made = await sms.send_test(tx, shop=desk.shop, phone=phone, person_id=desk.actor.person_id)
+            notice_id = await sms.send_test(tx, shop=desk.shop, phone=phone, person_id=desk.actor.person_id)
     except Refusal as refusal:
         return desk.refused("/messages/sms", refusal)
     return desk.back(
-        f"/messages/{made}", desk.say(N_("Test message queued. Reload this page to see what became of it."))
+        f"/messages/{notice_id}",
+        desk.say(N_("Test message queued. Reload this page to see what became of it.")),
     )
 
 

@@ -166,19 +166,19 @@ async def _on_top(desk: Desk, tx: Tx, strays: Mapping[str, str]) -> str:
     products = await catalog.products_by_id(
         tx, shop_id=desk.shop.id, ids=[each.product_id for each in variants.values()]
     )
-    told: list[str] = []
+    reasons: list[str] = []
     for name, why in strays.items():
         variant = variants.get(ids.get(name, 0))
         if variant is None:
-            told.append(why)
+            reasons.append(why)
             continue
         options = [each for each in variant.options if each != "Default Title"]
         title = " · ".join([products[variant.product_id].title, *options])
         if variant.is_archived:
-            told.append(desk.say(N_("%(variant)s was archived. Nothing was saved."), variant=title))
+            reasons.append(desk.say(N_("%(variant)s was archived. Nothing was saved."), variant=title))
         else:
-            told.append(f"{title}: {why}")
-    return " ".join(dict.fromkeys(told))
+            reasons.append(f"{title}: {why}")
+    return " ".join(dict.fromkeys(reasons))
 
 
 async def _rows(tx: Tx, shop_id: int, products: Sequence[catalog.Product]) -> list[Row]:
@@ -265,12 +265,12 @@ async def save(desk: Editor, why: Text = "counted", listed: Text = "") -> Respon
 
 
 @router.post("/undo")
-async def undo(desk: Editor, made: Text = "", listed: Text = "") -> Response:
+async def undo(desk: Editor, change: Text = "", listed: Text = "") -> Response:
     """What this save did, the other way round, once.  Refused as a whole where units are gone by now."""
     path = f"/stock/grid{_listed(listed).query}"
     with desk.back_if_refused(path):
         async with desk.work() as tx:
-            kept = await desk.take(tx, made)
+            kept = await desk.take(tx, change)
             if "undo" not in kept:
                 raise CannotUndo
             turned = [Change(each.variant_id, each.location_id, -each.by) for each in _read(kept["undo"])]

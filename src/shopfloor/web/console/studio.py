@@ -260,13 +260,13 @@ async def _counts(
     counts: dict[int, Count] = {}
     for row in rows.values():
         for variant_id, left in row.lefts.items():
-            mine = [level for level in own if level.variant_id == variant_id]
+            of_variant = [level for level in own if level.variant_id == variant_id]
             held, sold = whole.get(variant_id, (0, 0))
             counts[variant_id] = Count(
                 left.now,
                 left.total - left.now,
-                held + sum(level.held for level in mine),
-                sold + sum(level.allocated for level in mine),
+                held + sum(level.held for level in of_variant),
+                sold + sum(level.allocated for level in of_variant),
                 waiting.get(variant_id, 0),
             )
     return counts
@@ -327,9 +327,9 @@ def _by_product(
     for line in lines:
         about = next(
             (
-                one.offer_id
-                for one in reversed(intervals)
-                if one.began_at <= line.at and (one.ended_at is None or line.at < one.ended_at)
+                interval.offer_id
+                for interval in reversed(intervals)
+                if interval.began_at <= line.at and (interval.ended_at is None or line.at < interval.ended_at)
             ),
             None,
         )
@@ -340,9 +340,9 @@ def _by_product(
 def _turns(intervals: Sequence[Interval]) -> dict[int, float]:
     """Seconds that each offer was shown so far."""
     seconds: dict[int, float] = {}
-    for one in intervals:
-        length = ((one.ended_at or now()) - one.began_at).total_seconds()
-        seconds[one.offer_id] = seconds.get(one.offer_id, 0.0) + length
+    for interval in intervals:
+        length = ((interval.ended_at or now()) - interval.began_at).total_seconds()
+        seconds[interval.offer_id] = seconds.get(interval.offer_id, 0.0) + length
     return seconds
 
 

@@ -100,10 +100,12 @@ async def _listing(
         "suppliers.html",
         active="suppliers",
         status=status,
-        suppliers=sorted(suppliers, key=lambda one: (not one.active, one.name.casefold())),
-        quoted={one.id: sum(quote.supplier_id == one.id for quote in quotes) for one in suppliers},
-        open_orders={one.id: open_orders.get(one.id, 0) for one in suppliers},
-        names={one.id: one.name for one in suppliers},
+        suppliers=sorted(suppliers, key=lambda supplier: (not supplier.active, supplier.name.casefold())),
+        quoted={
+            supplier.id: sum(quote.supplier_id == supplier.id for quote in quotes) for supplier in suppliers
+        },
+        open_orders={supplier.id: open_orders.get(supplier.id, 0) for supplier in suppliers},
+        names={supplier.id: supplier.name for supplier in suppliers},
         orders=orders.items,
         page=orders,
         values=values or {"locale": desk.shop.locale},
@@ -180,7 +182,7 @@ async def _one(
         known = await catalog.products_by_id(
             tx, shop_id=desk.shop.id, ids=sorted({quote.product_id for quote in quotes})
         )
-        made = await _made_to_order(tx, desk, quotes, known)
+        to_order = await _made_to_order(tx, desk, quotes, known)
         locations = await inventory.locations(tx, shop_id=desk.shop.id)
     values, errors = changed or ({}, {})
     quote_values, quote_errors = quoted or ({}, {})
@@ -194,7 +196,7 @@ async def _one(
         page=orders,
         products=products,
         known=known,
-        made=made,
+        made=to_order,
         locations=locations,
         keys=keys,
         link=link,

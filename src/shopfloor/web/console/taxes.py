@@ -244,6 +244,6 @@ def errors_of(
     """
     if refusal is None:
         return {}
-    told = [str(refusal.facts.get("field", "")), usual.get(refusal.code, ""), *refusal.facts]
-    name = next((name for name in told if name in fields), "")
+    keys = [str(refusal.facts.get("field", "")), usual.get(refusal.code, ""), *refusal.facts]
+    name = next((name for name in keys if name in fields), "")
     return {name: message_of(refusal, desk.language)}

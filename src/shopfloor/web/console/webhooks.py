@@ -70,7 +70,7 @@ async def add(
     settings = services_of(desk.request).given
     try:
         async with desk.work() as tx:
-            made = await webhooks.add_endpoint(
+            endpoint = await webhooks.add_endpoint(
                 tx,
                 box=secrets.box(settings),
                 shop_id=desk.shop.id,
@@ -80,7 +80,7 @@ async def add(
             )
     except Refusal as refusal:
         return await _list(desk, {"url": url, "events": events or []}, refusal)
-    return await desk.reveal(f"/webhooks/{made.id}", {"secret": made.secret})
+    return await desk.reveal(f"/webhooks/{endpoint.id}", {"secret": endpoint.secret})
 
 
 @router.get("/{endpoint_id:id}")
@@ -127,13 +127,13 @@ async def again(desk: Owner, endpoint_id: Id, delivery_id: UUID) -> Response:
 @router.post("/{endpoint_id:id}/secret")
 async def roll_secret(desk: Owner, endpoint_id: Id) -> Response:
     async with desk.work() as tx:
-        made = await webhooks.roll_secret(
+        endpoint = await webhooks.roll_secret(
             tx,
             box=secrets.box(services_of(desk.request).given),
             shop_id=desk.shop.id,
             endpoint_id=endpoint_id,
         )
-    return await desk.reveal(f"/webhooks/{endpoint_id}", {"secret": made.secret})
+    return await desk.reveal(f"/webhooks/{endpoint_id}", {"secret": endpoint.secret})
 
 
 @router.post("/{endpoint_id:id}/on")

@@ -112,7 +112,7 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
                 "payments",
                 "payment_accounts",
                 "fapiao",
-                "notifications",
+                "sms",
                 "web",
             ],
         ),

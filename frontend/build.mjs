@@ -48,11 +48,15 @@ const entries = (paths) =>
 // A till keeps its page on the device and shares nothing with a shopper's: what both use would be cut in more and
 // smaller pieces, which a phone in the room would have to fetch.
 const isTill = (path) => /^src[\\/]till/.test(path);
-const results = await Promise.all(
-  [[...styles, ...islands.filter((path) => !isTill(path))], islands.filter(isTill)].map((paths) =>
+// Other sites load it as one plain script.
+const isAlone = (path) => /^src[\\/]events[\\/]/.test(path);
+const shared = islands.filter((path) => !isTill(path) && !isAlone(path));
+const results = await Promise.all([
+  ...[[...styles, ...shared], islands.filter(isTill)].map((paths) =>
     build({ ...options, entryPoints: entries(paths) }),
   ),
-);
+  build({ ...options, splitting: false, format: "iife", entryPoints: entries(islands.filter(isAlone)) }),
+]);
 const outputs = Object.assign({}, ...results.map((result) => result.metafile.outputs));
 
 const manifest = {};

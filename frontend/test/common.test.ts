@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cameFrom } from "../src/common/came_from.ts";
 import { ServerClock } from "../src/common/clock.ts";
-import { Collector } from "../src/common/collect.ts";
 import { away, countdown, day, money } from "../src/common/format.ts";
 import { timeOrderedId } from "../src/common/ids.ts";
 import { fill, speaker } from "../src/common/words.ts";
@@ -51,33 +50,6 @@ test("a card waits for its picture, five seconds at most", () => {
   assert.equal(isDue(featured, 1_000, 50_000, 1_001), true);
   assert.equal(isDue(featured, 1_000, 40_000, 6_000), true);
   assert.equal(isDue(featured, 1_000, null, 1_001), true);
-});
-
-test("the collector sends again with the same ids until the batch was taken", async () => {
-  const bodies: { id: string; sequence: number; type: string; data: unknown }[][] = [];
-  let taken = false;
-  let next = 0;
-  const collector = new Collector(
-    { shop_id: 1 },
-    async (body) => {
-      bodies.push(JSON.parse(body));
-      return taken;
-    },
-    () => `id${next++}`,
-  );
-  collector.note("view_item", { product_id: 4 });
-  collector.note("add_to_cart");
-  await collector.flush();
-  taken = true;
-  await collector.flush();
-  await collector.flush();
-  const shown = bodies.map((batch) => batch.map((one) => [one.id, one.sequence, one.type]));
-  const expected = [
-    ["id1", 1, "view_item"],
-    ["id2", 2, "add_to_cart"],
-  ];
-  assert.deepEqual(shown, [expected, expected]);
-  assert.deepEqual(bodies[0]?.[0]?.data, { shop_id: 1, product_id: 4 });
 });
 
 test("ids follow time, and say so", () => {

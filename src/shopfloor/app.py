@@ -350,6 +350,7 @@ def build(node: Node) -> ASGIApp:
                 node.lake,
                 viewer=lambda scope: shoppers.shopper_of(node.keyring, scope["headers"]),
                 origins=origins(node.settings),
+                partners=node.settings.collected_from,
             ),
             "/room/": rooms.room_endpoint(node.gateway),
             "/media/": below("/media", node.media.origin),

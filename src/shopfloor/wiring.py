@@ -475,15 +475,16 @@ def room_handlers(
 def remembered(beat: Beat) -> collector.Event:
     """A heartbeat of the room as an event of the lake."""
     at = datetime.fromtimestamp(beat.at, UTC)
+    whose = None if beat.shopper is None else str(beat.shopper)
     return collector.Event(
-        id=f"{beat.show_id}.{beat.shopper}.{beat.session}.{beat.kind.value}.{int(beat.at * 1000)}",
+        id=f"{beat.show_id}.{whose or ''}.{beat.session}.{beat.kind.value}.{int(beat.at * 1000)}",
         source=f"shopfloor/{beat.shop_id}",
         type=beat.kind.value,
         event_time=at,
         shop_id=beat.shop_id,
         show_id=beat.show_id,
         session_id=beat.session,
-        viewer=str(beat.shopper),
+        viewer=whose,
         offer_id=beat.offer_id,
         seconds=beat.seconds,
         actor_kind="viewer",

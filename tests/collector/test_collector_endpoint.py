@@ -124,6 +124,35 @@ async def test_a_page_of_another_site_cannot_speak_in_a_shoppers_name(make: Make
     assert ids(directory) == ["other", "page", "program"]
 
 
+async def test_another_site_of_the_merchant_may_send_and_read_the_answer(make: Make, directory: Path) -> None:
+    app: Any = collector.Endpoint(await make(), viewer=lambda _: VIEWER, partners=["https://blog.example"])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as http:
+        there = {"origin": "https://blog.example", "sec-fetch-site": "cross-site"}
+        asked = await http.options("/e", headers={**there, "access-control-request-method": "POST"})
+        taken = await http.post(
+            "/e", content=json.dumps([{**BATCH[0], "data": {"site": "x"}}]), headers=there
+        )
+        broken = await http.post("/e", content=b"nonsense", headers=there)
+        refused = [
+            await http.options("/e", headers={"origin": "https://evil.example"}),
+            await http.post("/e", content=b"[]", headers={"origin": "https://evil.example"}),
+            await http.post("/e", content=b"[]", headers={"origin": "null", "sec-fetch-site": "cross-site"}),
+        ]
+
+    assert (asked.status_code, asked.content) == (204, b"")
+    assert asked.headers["access-control-allow-headers"] == "content-type"
+    for answer in (asked, taken, broken):
+        assert answer.headers["access-control-allow-origin"] == "https://blog.example"
+        assert answer.headers["access-control-expose-headers"] == "retry-after"
+        assert answer.headers["vary"] == "origin"
+        assert "access-control-allow-credentials" not in answer.headers
+    assert (taken.json(), broken.status_code) == ({"results": {"a": "ok"}}, 400)
+    assert [answer.status_code for answer in refused] == [405, 403, 403]
+    assert not any(name.startswith("access-control") for answer in refused for name in answer.headers)
+    rows = collector.lake.open(directory).table(names=["id", "viewer", "extra"]).to_pylist()
+    assert rows == [{"id": "a", "viewer": None, "extra": '{"site":"https://blog.example"}'}]
+
+
 async def test_not_durable_is_a_503_with_retry_after(make: Make, directory: Path) -> None:
     failing = True
 

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from shopfloor.rooms.presence import WITHOUT_A_SOCKET, Audience, Beat, BeatKind, total
+from shopfloor.rooms.presence import WITHOUT_A_SOCKET, Audience, Beat, BeatKind, may_measure, total
+from shopfloor.wiring import remembered
 
 ANN, BOB = UUID(int=1), UUID(int=2)
 
@@ -155,3 +156,28 @@ def test_all_leave_at_the_end() -> None:
 
     assert [beat.shopper for beat in a.everybody_leaves(111.0)] == [ANN]
     assert a.count(111.0) == 0
+
+
+def test_who_does_not_want_to_be_measured_is_counted_and_not_named() -> None:
+    a = audience()
+    for at in (100.0, 105.0):
+        said = a.beat(ANN, 1, playing=True, position=at, at=at, named=False)
+        a.beat(BOB, 2, playing=True, position=at, at=at)
+    gone = a.gone(ANN, 1, 106.0)
+
+    assert a.count(105.0) == 1
+    assert [beat.kind for beat in (*said, *gone)] == [BeatKind.ENTER, BeatKind.HEARTBEAT, BeatKind.LEAVE]
+    for beat in (*said, *gone):
+        event = remembered(beat)
+        assert (beat.shopper, event.viewer, event.session_id) == (None, None, beat.session)
+        assert str(ANN) not in repr(event)
+
+
+def test_a_browser_that_says_no_is_believed() -> None:
+    for headers, may in (
+        ([(b"user-agent", b"x")], True),
+        ([(b"sec-gpc", b"1")], False),
+        ([(b"accept", b"*/*"), (b"dnt", b"1")], False),
+        ([(b"dnt", b"0")], True),
+    ):
+        assert may_measure(headers) is may

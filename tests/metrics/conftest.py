@@ -62,8 +62,10 @@ class Script:
             )
         )
 
-    def act(self, second: float, viewer: str, kind: str, **values: int) -> None:
-        """Something a browser reports."""
+    def act(
+        self, second: float, viewer: str, kind: str, *, sequence: int | None = None, **values: int
+    ) -> None:
+        """Something a browser reports; of a page that numbers what it sends where it has a `sequence`."""
         self.events.append(
             collector.Event(
                 id=f"{kind}-{viewer}-{second}",
@@ -73,6 +75,8 @@ class Script:
                 shop_id=SHOP,
                 show_id=SHOW,
                 viewer=name(viewer),
+                session_id=None if sequence is None else f"page of {viewer}",
+                sequence=sequence,
                 **values,  # pyright: ignore[reportArgumentType]
             )
         )
@@ -123,12 +127,12 @@ def written() -> Script:
     s.watch("c", "c2", 130, 190)
     s.watch("d", "d1", 250, 252)
 
-    s.act(40, "a", "view_item", product_id=101)
-    s.act(98, "b", "add_to_cart", variant_id=1001)
+    s.act(40, "a", "view_item", sequence=1, product_id=101)
+    s.act(98, "b", "add_to_cart", sequence=2, variant_id=1001)
     s.act(101, "c", "select_item", product_id=101)
-    s.act(104, "a", "add_to_cart", variant_id=1001)
-    s.act(155, "a", "view_item", product_id=102)
-    s.act(70, "b", "live.like", quantity=3)
+    s.act(104, "a", "add_to_cart", sequence=3, variant_id=1001)
+    s.act(155, "a", "view_item", sequence=5, product_id=102)
+    s.act(70, "b", "live.like", sequence=1, quantity=3)
     s.act(75, "c", "share")
     s.fact(
         50,

@@ -76,6 +76,8 @@ def seconds(moments: Any, start: Any) -> list[float]:
         ("refused_units", 3),
         ("waitlist_joins", 2),
         ("waitlist_units", 3),
+        ("events_lost", 2 / 7),
+        ("unmeasured", 1 / 6),
     ],
 )
 def test_a_figure_of_the_show_is_what_the_hand_says(

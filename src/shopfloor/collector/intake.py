@@ -29,9 +29,9 @@ _batch = msgspec.json.Decoder(list[msgspec.Raw])
 _object = msgspec.json.Decoder(dict[str, Any])
 _time = msgspec.json.Decoder(datetime)
 
-_KEYS: Final = ("shop_id", "show_id", "product_id", "variant_id", "offer_id")
-_AMOUNTS_IN_EXTRA: Final = ("price_minor", "value", "price", "value_minor")
-_WORDS: Final = {"session_id": 128, "order_id": 64, "hold_id": 64, "currency": 3, "code": 64, "text": 2_000}
+KEYS: Final = ("shop_id", "show_id", "product_id", "variant_id", "offer_id")
+AMOUNTS_IN_EXTRA: Final = ("price_minor", "value", "price", "value_minor")
+WORDS: Final = {"session_id": 128, "order_id": 64, "hold_id": 64, "currency": 3, "code": 64, "text": 2_000}
 _ENVELOPE: Final = frozenset(
     {
         "specversion",
@@ -47,17 +47,18 @@ _ENVELOPE: Final = frozenset(
     }
 )
 # A client may claim these as much as it likes: they are ours to say.
-_OURS: Final = frozenset({"viewer", "actor_kind", "received_at", "event_time"})
+_OURS: Final = frozenset({"viewer", "actor_kind", "received_at", "event_time", "site"})
 
 
 class _Wrong(Exception):
     """Why one event is bad."""
 
 
-def parse(body: bytes, *, received: datetime, viewer: str | None) -> list[Entry]:
+def parse(body: bytes, *, received: datetime, viewer: str | None, site: str | None = None) -> list[Entry]:
     """Every event of `body`, good or bad, in the order sent.
 
-    `viewer` is the signed shopper, or None for a visitor we cannot tell.  Refuses a body that is too large or
+    `viewer` is the signed shopper, or None for a visitor we cannot tell; `site` another site of the merchant that
+    sent it, which is kept as `extra.site`.  Refuses a body that is too large or
     is no JSON array or object at all.
     """
     if len(body) > MAX_BODY:
@@ -66,14 +67,14 @@ def parse(body: bytes, *, received: datetime, viewer: str | None) -> list[Entry]
     if len(parts) > MAX_BATCH:
         raise TooLarge("Too many events in one batch.", limit=MAX_BATCH)
     return [
-        _one(bytes(part), index, received=received, viewer=viewer, replayed=False)
+        _one(bytes(part), index, received=received, viewer=viewer, site=site)
         for index, part in enumerate(parts)
     ]
 
 
 def parse_again(raw: bytes, *, received: datetime, viewer: str | None) -> Entry:
     """Judge one event that was bad before by the rules of today, as of the time it first came in."""
-    return _one(raw, 0, received=received, viewer=viewer, replayed=True)
+    return _one(raw, 0, received=received, viewer=viewer, site=None)
 
 
 def event_time(created: datetime | None, sent: datetime | None, received: datetime) -> tuple[datetime, bool]:
@@ -115,7 +116,7 @@ def _split_leniently(body: bytes) -> list[bytes]:
         raise Malformed from None
 
 
-def _one(raw: bytes, index: int, *, received: datetime, viewer: str | None, replayed: bool) -> Entry:
+def _one(raw: bytes, index: int, *, received: datetime, viewer: str | None, site: str | None) -> Entry:
     name = f"#{index}"
     try:
         if len(raw) > MAX_EVENT:
@@ -130,7 +131,7 @@ def _one(raw: bytes, index: int, *, received: datetime, viewer: str | None, repl
         given = fields.get("id")
         if isinstance(given, str) and 0 < len(given) <= 128:
             name = given
-        return _event(fields, received=received, viewer=viewer)
+        return _event(fields, received=received, viewer=viewer, site=site)
     except _Wrong as wrong:
         return Bad(name, str(wrong), raw[:MAX_EVENT], viewer)
 
@@ -144,7 +145,7 @@ def _check_names(raw: bytes) -> None:
         raise _Wrong("too_deep") from None
 
 
-def _event(fields: dict[str, Any], *, received: datetime, viewer: str | None) -> Event:
+def _event(fields: dict[str, Any], *, received: datetime, viewer: str | None, site: str | None) -> Event:
     if fields.get("specversion", "1.0") != "1.0":
         raise _Wrong("specversion")
     identity = _word(fields, "id", 128)
@@ -168,13 +169,13 @@ def _event(fields: dict[str, Any], *, received: datetime, viewer: str | None) ->
     sender = _word(fields, "source", 256) or "page"
     when, jumped = event_time(_moment(fields, "time"), _moment(fields, "sentat"), received)
 
-    promoted: dict[str, Any] = {key: _count(values, key, least=1) for key in _KEYS}
+    promoted: dict[str, Any] = {key: _count(values, key, least=1) for key in KEYS}
     promoted["quantity"] = _count(values, "quantity", least=0, most=MOST.get(kind, MOST_UNITS))
     promoted["sequence"] = _count(values, "sequence", least=0)
     promoted["amount_minor"] = _count(values, "amount_minor", least=0, most=MAX_MINOR)
-    promoted |= {key: _word(values, key, most) for key, most in _WORDS.items()}
+    promoted |= {key: _word(values, key, most) for key, most in WORDS.items()}
     promoted["seconds"] = _seconds(values)
-    for key in _AMOUNTS_IN_EXTRA:
+    for key in AMOUNTS_IN_EXTRA:
         amount = values.get(key)
         if isinstance(amount, int | float) and not isinstance(amount, bool) and amount < 0:
             raise _Wrong("range:" + key)
@@ -187,6 +188,8 @@ def _event(fields: dict[str, Any], *, received: datetime, viewer: str | None) ->
     extra |= {key: value for key, value in fields.items() if key not in _ENVELOPE and key not in _OURS}
     if jumped:
         extra["clock_jump"] = True
+    if site is not None:
+        extra["site"] = site
     _check_depth(extra, 0)
     return Event(
         id=identity,

@@ -107,6 +107,10 @@ class Settings(BaseSettings):
         ge=1,
         description="Purchases that may wait in one process before a buyer is told to try again.",
     )
+    collector_origins: str = Field(
+        default="",
+        description="Other sites of yours whose pages may report events with the script /e.js, as in https://blog.example, separated by commas.",
+    )
     seal_seconds: float = Field(
         default=10.0, gt=0, description="How often the collector turns its log into Parquet files."
     )
@@ -188,6 +192,12 @@ class Settings(BaseSettings):
     def _one_address(cls, value: str | None) -> str | None:
         return None if not value or not value.strip() else public_address.parse(value).origin
 
+    @field_validator("collector_origins")
+    @classmethod
+    def _are_addresses(cls, value: str) -> str:
+        parts = value.replace(",", " ").split()
+        return ",".join(dict.fromkeys(public_address.parse(part).origin for part in parts))
+
     @field_validator("trusted_proxies", "fetch_networks", "own_networks")
     @classmethod
     def _are_networks(cls, value: str) -> str:
@@ -203,6 +213,11 @@ class Settings(BaseSettings):
             port = self.port if "port" in self.model_fields_set else 443
             return public_address.PublicAddress("https", self.domains[0], None if port in {0, 443} else port)
         return None
+
+    @property
+    def collected_from(self) -> tuple[str, ...]:
+        """Other sites whose pages may report events, as browsers say it in `Origin`."""
+        return tuple(self.collector_origins.split(",")) if self.collector_origins else ()
 
     @property
     def domains(self) -> tuple[str, ...]:

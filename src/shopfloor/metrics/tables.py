@@ -46,6 +46,7 @@ source(
     quantity="int64",
     amount_minor="int64",
     code="string",
+    sequence="int64",
     span="int64",
     full="int64",
     left="int64",

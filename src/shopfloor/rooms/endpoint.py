@@ -35,7 +35,7 @@ from shopfloor.rooms.admission import cookie
 from shopfloor.rooms.channel import RoomChannel
 from shopfloor.rooms.gateway import Gateway
 from shopfloor.rooms.handlers import Said
-from shopfloor.rooms.presence import WITHOUT_A_SOCKET
+from shopfloor.rooms.presence import WITHOUT_A_SOCKET, may_measure
 from shopfloor.rooms.room import Room
 
 B = TypeVar("B", bound=msgspec.Struct)
@@ -152,6 +152,7 @@ async def _dispatch(
                 WITHOUT_A_SOCKET,
                 playing=beat.body.playing,
                 position=beat.body.position,
+                named=may_measure(scope["headers"]),
             )
             await _reply(send, 204, b"")
         case method, _:

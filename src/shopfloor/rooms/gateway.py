@@ -273,11 +273,21 @@ class Gateway:
                 self.handlers.like(channel.show_id, shopper, likes)
 
     def beat(
-        self, channel: RoomChannel, shopper: UUID, tab: object, *, playing: bool, position: float
+        self,
+        channel: RoomChannel,
+        shopper: UUID,
+        tab: object,
+        *,
+        playing: bool,
+        position: float,
+        named: bool,
     ) -> None:
+        """`named`: this browser lets itself be measured (`presence.may_measure`)."""
         if 0 <= position < LONGEST:
             self.remember(
-                channel.audience.beat(shopper, tab, playing=playing, position=position, at=time.time())
+                channel.audience.beat(
+                    shopper, tab, playing=playing, position=position, at=time.time(), named=named
+                )
             )
 
     # Presence

@@ -8,7 +8,7 @@ position advanced, but never with more than the time that passed, and over all t
 more than once the time: the seconds of a session cannot exceed the clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import field
 from enum import StrEnum
 from itertools import pairwise
@@ -34,6 +34,7 @@ class BeatKind(StrEnum):
 class Beat:
     """Something to remember of a viewer: came, watched on for `seconds`, left.
 
+    `shopper` None: the browser said that nobody shall measure it, which is respected (`may_measure`).
     `session` names one stay of this viewer; `at` is in seconds since 1970, the end of the seconds watched;
     `position` the player's own clock.  `offer_id` was featured meanwhile.
     """
@@ -41,7 +42,7 @@ class Beat:
     kind: BeatKind
     shop_id: int
     show_id: int
-    shopper: UUID
+    shopper: UUID | None
     session: str
     seconds: float
     at: float
@@ -54,6 +55,7 @@ class _Viewer:
     stay: int
     watched_at: float
     entered: bool = False
+    named: bool = True
     tabs: dict[object, tuple[float, float]] = field(default_factory=dict[object, tuple[float, float]])
     position: float = 0.0
 
@@ -75,12 +77,18 @@ class Audience:
         while len(self._featured) > 1 and self._featured[1][0] < at - 2 * WATCHING:
             del self._featured[0]
 
-    def beat(self, shopper: UUID, tab: object, *, playing: bool, position: float, at: float) -> list[Beat]:
-        """A tab reports where its player is.  The first report of a tab says where it starts, no more."""
+    def beat(
+        self, shopper: UUID, tab: object, *, playing: bool, position: float, at: float, named: bool = True
+    ) -> list[Beat]:
+        """A tab reports where its player is.  The first report of a tab says where it starts, no more.
+
+        Not `named`: watching counts, and what is remembered of it does not say whose it was.
+        """
         viewer = self._viewers.get(shopper)
         if viewer is None:
             self._stays += 1
             viewer = self._viewers[shopper] = _Viewer(stay=self._stays, watched_at=at)
+        viewer.named = named
         before = viewer.tabs.get(tab)
         viewer.tabs[tab] = (position, at)
         if not playing or before is None:
@@ -111,7 +119,8 @@ class Audience:
         self, kind: BeatKind, shopper: UUID, viewer: _Viewer, seconds: float, at: float, offer: int | None
     ) -> Beat:
         session = f"{self.process}{viewer.stay}"
-        return Beat(kind, self.shop_id, self.show_id, shopper, session, seconds, at, viewer.position, offer)
+        whose = shopper if viewer.named else None
+        return Beat(kind, self.shop_id, self.show_id, whose, session, seconds, at, viewer.position, offer)
 
     def _featured_at(self, at: float) -> int | None:
         return next((offer for since, offer in reversed(self._featured) if since <= at), None)
@@ -152,7 +161,9 @@ class Audience:
         del self._viewers[shopper]
         if keep:
             self._stays += 1
-            self._viewers[shopper] = _Viewer(self._stays, viewer.watched_at, tabs=viewer.tabs)
+            self._viewers[shopper] = _Viewer(
+                self._stays, viewer.watched_at, named=viewer.named, tabs=viewer.tabs
+            )
         return beats
 
     def count(self, at: float) -> int:
@@ -164,6 +175,11 @@ class Audience:
         for shopper, viewer in list(self._viewers.items()):
             beats += self._leave(shopper, viewer)
         return beats
+
+
+def may_measure(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a browser that sends these headers lets itself be measured (Global Privacy Control, Do Not Track)."""
+    return not any(name in {b"sec-gpc", b"dnt"} and value.strip() == b"1" for name, value in headers)
 
 
 def total(leases: Sequence[tuple[int, float]], at: float) -> int:

@@ -25,6 +25,7 @@ from shopfloor.rooms.admission import cookie
 from shopfloor.rooms.channel import RoomChannel
 from shopfloor.rooms.gateway import POLICY, Gateway
 from shopfloor.rooms.handlers import ChatHandler, Said
+from shopfloor.rooms.presence import may_measure
 from shopfloor.rooms.websocket import WebSocket
 
 CUT_ABOVE: Final = 256 * 1024
@@ -41,6 +42,7 @@ class Socket(WebSocket):
         self.gateway = gateway
         self.show_id = 0
         self.shopper: UUID = cast("UUID", None)
+        self.may_measure = True
         self.address: str | None = None
         # The whole address, where `address` is the group that is counted.
         self.came_from = ""
@@ -148,6 +150,7 @@ class Socket(WebSocket):
         if reason is not None:
             return (503 if reason == "room.full" else 429), reason
         self.shopper, self.address = shopper, address
+        self.may_measure = may_measure(raw)
         self.show_id = int(matched[1])
         self.session_token = cookie(cookies, "session")
         return None
@@ -254,7 +257,10 @@ class Socket(WebSocket):
             case wire.Likes(n):
                 self.gateway.like(channel, self.shopper, n)
             case wire.Playing(playing, position):
-                self.gateway.beat(channel, self.shopper, self, playing=playing, position=position)
+                named = self.may_measure
+                self.gateway.beat(
+                    channel, self.shopper, self, playing=playing, position=position, named=named
+                )
             case _:
                 pass
 

@@ -80,6 +80,8 @@ LABELS: Final = {
     "refused_units": N_("Units lost to stock-outs"),
     "waitlist_joins": N_("Joined a waitlist"),
     "waitlist_units": N_("Units on waitlists"),
+    "unmeasured": N_("Visits not measured"),
+    "events_lost": N_("Page events lost"),
 }
 HEADLINES: Final = ("uv", "pcu", "acu", "dwell_mean", "gmv_placed", "gmv_paid", "gmv_net", "conversion",
                     "orders_placed", "orders_paid", "density", "refused_buyers")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Write the reference pages that come from the code: docs/events.md and docs/metrics.md.
+"""Write the reference pages that come from the code: docs/events.md, docs/metrics.md and docs/schemas.
 
     python tools/reference_pages.py            write them
     python tools/reference_pages.py --check    exit 1 when one is out of date
@@ -8,12 +8,17 @@ Facts are read from the modules' events.py as text, so a page can be made withou
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import schemas
+
 from shopfloor import collector, metrics
-from shopfloor.collector.facts import EXPLODED
+from shopfloor.collector.facts import EXPLODED, LEFT_OUT
 from shopfloor.collector.vocabulary import SERVER_ONLY
 from shopfloor.metrics.engine import metric_sql
 from shopfloor.metrics.registry import derived_tables
@@ -65,7 +70,9 @@ def events_page() -> str:
         "# Events",
         "",
         "Everything that happens becomes an event in the lake, exactly once. This page is made from the code",
-        "by `tools/reference_pages.py`; a test holds them equal.",
+        "by `tools/reference_pages.py`; a test holds them equal. As JSON Schema (2020-12): [what `POST /e`",
+        "takes](schemas/browser.json), [every fact](schemas/facts.json), [a row of the lake](schemas/lake.json). They",
+        "only grow: a later release adds fields and events, and takes none away; readers ignore what they do not know.",
         "",
         "## Columns",
         "",
@@ -97,8 +104,9 @@ def events_page() -> str:
         "(known already), `shed` (not kept, the disk is nearly full) or `bad:<reason>`; `503` with `Retry-After`",
         "when they could not be made durable: send the same events again, with the same ids. An id is made once",
         "and kept on every retry. Who is watching is known from the signed cookie; what an event says about its",
-        "viewer, its actor or the time of receipt is not asked. `event_time` is received − (`sentat` − `time`),",
-        "within the 72 hours before it was received; `extra.clock_jump` marks those that had to be moved.",
+        "viewer, its actor or the time of receipt is not asked. Pages use [the script](collecting.md). `event_time` is received − (`sentat` − `time`),",
+        "within the 72 hours before it was received; `extra.clock_jump` marks those that had to be moved, and",
+        "`extra.site` those that another site of yours sent.",
         "",
         "Types with these beginnings come from the server alone and are refused here (`bad:server_only`):",
         f"{', '.join(f'`{prefix}*`' for prefix in SERVER_ONLY)}, `purchase`, `refund`; the exceptions are",
@@ -118,7 +126,8 @@ def events_page() -> str:
         "## From the room gateway",
         "",
         "`live.enter`, `live.heartbeat` and `live.leave`, with source `shopfloor/<shop>/room`, `viewer`,",
-        "`session_id` (one stay) and `seconds` (what a heartbeat vouches for, ending at its `event_time`).",
+        "`session_id` (one stay) and `seconds` (what a heartbeat vouches for, ending at its `event_time`); without",
+        "`viewer` where the browser says that nobody shall measure it.",
         "",
         "## From the outbox",
         "",
@@ -130,6 +139,7 @@ def events_page() -> str:
         "`shopper` → `viewer`; `left` → `quantity`; `reason`, `why`, `purpose`, `state` → `code`; `id` of a hold",
         "or refusal → `hold_id`; amounts (`amount_minor`, a money value, or unit price × quantity) →",
         "`amount_minor`. On the events of an order's lines the total of the order is `extra.order_amount_minor`.",
+        f"What names a person stays outside: {', '.join(f'`{name}`' for name in sorted(LEFT_OUT))}.",
         "",
     ]
     for fact in facts():
@@ -182,7 +192,14 @@ def metrics_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-PAGES = {"docs/events.md": events_page, "docs/metrics.md": metrics_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/events.md": events_page,
+    "docs/metrics.md": metrics_page,
+    **{
+        f"docs/schemas/{name}.json": partial(schemas.written, schema)
+        for name, schema in schemas.every().items()
+    },
+}
 
 
 def main() -> int:

@@ -23,7 +23,8 @@ from shopfloor.kernel.values import made_at
 EXPLODED: Final = ("holds", "refusals", "releases", "lines", "places", "variants")
 
 # Files of the lake are never changed: who is in them is a random id, which means nobody once its orders are erased.
-_NAMES_OF_PEOPLE: Final = frozenset({"author"})
+# So what names a person, leads to where they live, or joins several of those ids, is not taken over.
+LEFT_OUT: Final = frozenset({"author", "asked_by_name", "answer", "tracking", "tracking_url", "shoppers"})
 
 _KEYS: Final = ("show_id", "product_id", "variant_id", "offer_id")
 _VIEWER: Final = ("viewer", "buyer", "shopper", "shopper_id", "buyer_id")
@@ -145,7 +146,7 @@ def _whole(name: str) -> str:
 
 
 def _event(identity: str, name: str, body: Mapping[str, Any], *, shop_id: int, at: datetime) -> Event:
-    rest = {key: value for key, value in body.items() if key not in _NAMES_OF_PEOPLE}
+    rest = {key: value for key, value in body.items() if key not in LEFT_OUT}
     rest.pop("shop_id", None)
     keys = {key: _integer(rest.pop(key, None)) for key in _KEYS}
     viewer = _first(rest, _VIEWER)

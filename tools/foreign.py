@@ -48,6 +48,18 @@ def _payment_clients() -> str | None:
     return str(found.parent) if found.is_dir() else None
 
 
+def _engine(library: str) -> Callable[[], str | None]:
+    """A Python that has this library: the one of SHOPFLOOR_ENGINES, or ours."""
+
+    def find() -> str | None:
+        python = os.environ.get("SHOPFLOOR_ENGINES", sys.executable)
+        known = f"import sys, importlib.util as u; sys.exit(u.find_spec({library!r}) is None)"
+        return python if subprocess.run([python, "-c", known], check=False).returncode == 0 else None
+
+    return find
+
+
+_COUNTS = "tests/collector/test_collector_engines.py::test_an_engine_counts_each_event_once"
 PROGRAMS = (
     Foreign(
         "pgbouncer", lambda: debian.find("SHOPFLOOR_PGBOUNCER"), ("tests/kernel/test_kernel_pgbouncer.py",)
@@ -60,7 +72,9 @@ PROGRAMS = (
     Foreign("payment-clients", _payment_clients, ("tests/payments/test_payments_foreign.py",)),
     Foreign("localstripe", _on_path("localstripe"), ("tests/payments/test_payments_localstripe.py",)),
     Foreign("chromium", chromium.find, ("tests/browser",)),
-    Foreign("spark", _on_path("spark-submit")),
+    Foreign("polars", _engine("polars"), (f"{_COUNTS}[Polars]",)),
+    Foreign("spark", _engine("pyspark"), (f"{_COUNTS}[Spark]",)),
+    Foreign("clickhouse", _engine("chdb"), (f"{_COUNTS}[ClickHouse (chDB)]",)),
     Foreign("obs", _on_path("obs", "obs-studio")),
     Foreign("gstreamer", _on_path("gst-launch-1.0")),
     Foreign("vlc", _on_path("cvlc", "vlc")),

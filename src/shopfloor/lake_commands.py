@@ -10,6 +10,8 @@ import os
 import socket
 import sys
 from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.group("lake")
 def command() -> None:
-    """List, verify and compact the lake, and take bad events that are good by today's rules."""
+    """List, verify, export and compact the lake, and take bad events that are good by today's rules."""
 
 
 @command.command("list")
@@ -61,6 +63,51 @@ def verify(settings: Settings, *, as_json: bool) -> None:
     else:
         audit.show(findings)
     sys.exit(0 if all(finding.passed for finding in findings) else 1)
+
+
+@command.command()
+@click.argument("target", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--shop", "shop_id", type=int, help="Only events of this shop.")
+@click.option("--show", "show_id", type=int, help="Only events of this show.")
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Received from then on (UTC)."
+)
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Received before then (UTC)."
+)
+@click.option("--format", "form", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True)
+@click.pass_obj
+def export(
+    settings: Settings,
+    *,
+    target: Path,
+    shop_id: int | None,
+    show_id: int | None,
+    since: datetime | None,
+    until: datetime | None,
+    form: str,
+) -> None:
+    """Write events into the new directory TARGET, a folder for each day, where every file counts for any program.
+
+    Each event is there once, sealed or not.  Half an export is never there.
+    """
+    wanted = collector.Wanted(shop_id, show_id, _utc(since), _utc(until))
+    try:
+        done = collector.export(settings.lake_dir, target, wanted, form)
+    except FileExistsError as problem:
+        raise click.ClickException(f"{target} is there already; name a new directory.") from problem
+    click.echo(f"{done.rows:,} events in {done.files:,} files below {target}")
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+@command.command("rebuild")
+@click.pass_obj
+def rebuild(settings: Settings) -> None:
+    """Make the index of the last week's ids anew from the sealed files; nothing else is derived in the lake."""
+    click.echo(f"{collector.rebuild_index(settings.lake_dir):,} ids.")
 
 
 @command.command()

@@ -18,6 +18,7 @@ from shopfloor.collector.audit import audit
 from shopfloor.collector.compaction import compact, forget_writers
 from shopfloor.collector.copying import begin_copy, facts_in
 from shopfloor.collector.endpoint import Endpoint
+from shopfloor.collector.exporting import Wanted, export
 from shopfloor.collector.facts import compare, from_fact
 from shopfloor.collector.lake import Lake
 from shopfloor.collector.models import (
@@ -62,12 +63,14 @@ __all__ = [
     "NotDurable",
     "Sealed",
     "SealingProcess",
+    "Wanted",
     "WriterTaken",
     "audit",
     "bad_events",
     "begin_copy",
     "compact",
     "compare",
+    "export",
     "facts_in",
     "forget_writers",
     "from_fact",

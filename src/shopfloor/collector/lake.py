@@ -7,7 +7,7 @@ each event once, also while sealers work.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -110,12 +110,16 @@ class Lake:
 
         Raises LakeDamaged when a file the manifest names is gone.
         """
-        for file in self.snapshot.files():
+        yield from self.batches_of(self.snapshot.files(), names)
+        for start in range(0, len(self._tail), _BATCH):
+            yield columns.table(self._tail[start : start + _BATCH]).select(list(names))
+
+    def batches_of(self, files: Iterable[SealedFile], names: Sequence[str]) -> Iterator[columns.ArrowTable]:
+        """The same of these sealed files alone.  Raises LakeDamaged."""
+        for file in files:
             with _told(), pq.ParquetFile(self._location(file)) as opened:
                 for batch in opened.iter_batches(_BATCH, columns=list(names)):
                     yield pa.Table.from_batches([batch]).select(list(names))
-        for start in range(0, len(self._tail), _BATCH):
-            yield columns.table(self._tail[start : start + _BATCH]).select(list(names))
 
     def count(self) -> int:
         return self.snapshot.accepted + len(self._tail)

@@ -39,8 +39,9 @@ foreign: setup assets ## the tests that drive programs of others, with a line fo
 bench: setup ## the benchmarks, product beside baseline
 	@$(BIN)/python tools/bench.py
 
-soak: setup assets ## kill -9 of buyers, web process and database, again and again, with an audit after each
+soak: setup assets ## kill -9 of buyers, web process, database and collector, again and again, with an audit after each
 	@$(BIN)/python tools/soak.py
+	@$(BIN)/python tools/soak_lake.py
 
 reference: setup assets ## write the generated reference pages in docs/
 	@$(BIN)/python -m shopfloor.reference docs

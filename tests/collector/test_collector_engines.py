@@ -1,10 +1,12 @@
 """The lake read by other engines with its files alone, as docs/lake.md says it."""
 
+import asyncio
 import json
 import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,9 +37,15 @@ ENGINES = {
 
 
 @pytest.fixture(scope="module")
-async def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten seals, merged, and two more: the files that were replaced are still there."""
     directory = tmp_path_factory.mktemp("engines") / "lake"
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, filled(directory)).result()
+    return directory
+
+
+async def filled(directory: Path) -> None:
     one = collector.Collector(directory, "one", seal_every=3600, reserve=0)
     await one.start()
     for number in range(12):
@@ -49,9 +57,9 @@ async def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if number == 9:
             assert collector.compact(directory, at=now() + timedelta(hours=3)).files_after == 1
     await one.close()
-    return directory
 
 
+@pytest.mark.timeout(600)  # a virtual machine starts for Spark
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_counts_each_event_once(lake: Path, engine: str) -> None:
     library, before, answer = ENGINES[engine]

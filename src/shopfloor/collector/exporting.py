@@ -91,7 +91,8 @@ def export(directory: Path, target: Path, wanted: Wanted, form: str = "parquet")
 
 def _of_day(view: lake.Lake, files: list[SealedFile], day: str) -> Iterator[columns.ArrowTable]:
     yield from view.batches_of(files, columns.SCHEMA.names)
-    yield view.tail.filter(pa.array(f"{moment:%Y-%m-%d}" == day for moment in _received(view.tail)))
+    of_day = [f"{moment:%Y-%m-%d}" == day for moment in _received(view.tail)]
+    yield view.tail.filter(pa.array(of_day, pa.bool_()))
 
 
 def _received(rows: columns.ArrowTable) -> list[datetime]:

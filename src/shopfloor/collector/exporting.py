@@ -75,16 +75,16 @@ def export(directory: Path, target: Path, wanted: Wanted, form: str = "parquet")
         # Not sealed yet, so perhaps the only events of that day.
         _ = days[f"{moment:%Y-%m-%d}"]
     target.parent.mkdir(parents=True, exist_ok=True)
-    made = target.parent / f".{target.name}-{new_id()}"
-    made.mkdir()
+    fresh = target.parent / f".{target.name}-{new_id()}"
+    fresh.mkdir()
     files = rows = 0
     try:
         for day in sorted(days):
-            found = _write(made / f"date={day}", _of_day(view, days[day], day), wanted, form)
+            found = _write(fresh / f"date={day}", _of_day(view, days[day], day), wanted, form)
             files, rows = files + (found > 0), rows + found
-        made.rename(target)
+        fresh.rename(target)
     except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(fresh, ignore_errors=True)
         raise
     return Exported(files, rows)
 

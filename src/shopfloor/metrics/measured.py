@@ -46,6 +46,8 @@ def events_lost(t: Tables, by: Sequence[str]) -> Table:
 def unmeasured(t: Tables, by: Sequence[str]) -> Table:
     events = t["events"]
     enters = events.filter(events.type == "live.enter", events.ours == 1)
-    told = events.filter(events.ours == 0, events.viewer.notnull()).select("show_id", "viewer").distinct()
-    silent = enters.anti_join(told, ["show_id", "viewer"])
+    reporting = (
+        events.filter(events.ours == 0, events.viewer.notnull()).select("show_id", "viewer").distinct()
+    )
+    silent = enters.anti_join(reporting, ["show_id", "viewer"])
     return quotient(rows(silent, by), rows(enters, by))

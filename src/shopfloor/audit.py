@@ -27,6 +27,7 @@ from shopfloor import (
     shop_borders,
     statements,
     stock,
+    stock_control,
     supply,
     tills,
 )
@@ -92,6 +93,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         await tx.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         ledger = await stock.audit(tx)
         books = await inventory.books(tx)
+        worked_on = await stock_control.audit(tx)
         ordered = await orders.audit(tx)
         discounted = await promotions.audit(tx)
         papers = await invoicing.audit(tx)
@@ -109,11 +111,12 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         kept = await paid_at_the_end(tx)
         borders = await _borders(tx)
         forgotten = await outbox.forgotten_until(tx)
-    ledger.append(await asyncio.to_thread(inventory.audit_archive, books, settings.archive_dir))
+    ledger.append(await asyncio.to_thread(books.audit, settings.archive_dir))
     lake = collector.audit(settings.lake_dir, delivered, since=forgotten)
     video = await media.audit(db, settings.recordings_dir)
     return [
         *of_area("stock", ledger),
+        *of_area("stock_control", worked_on),
         *of_area("orders", ordered),
         *of_area("promotions", discounted),
         *of_area("documents", papers),

@@ -15,6 +15,7 @@ from shopfloor import (
     retention,
     returns,
     statements,
+    stock_control,
     tills,
     warehouse,
     wiring,
@@ -35,6 +36,7 @@ READ_SHOWS_EVERY: Final = 120.0
 REMIND_EVERY: Final = 60.0
 LOOK_AGAIN_EVERY: Final = 600.0
 DROP_BASKETS_EVERY: Final = 60.0
+POST_COUNTS_EVERY: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def periodic(
     return [
         Periodic("messages.remind", REMIND_EVERY, remind),
         Periodic("tills.baskets", DROP_BASKETS_EVERY, tills.registers.drop_lapsed),
+        Periodic("stock_control.post", POST_COUNTS_EVERY, stock_control.counts.resume),
         Periodic("lake.compact", COMPACT_EVERY, ask_to_compact),
         Periodic("retention.round", RETAIN_EVERY, ask_to_retain),
         Periodic("shows.read", READ_SHOWS_EVERY, read_shows_on_air),

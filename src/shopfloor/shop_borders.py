@@ -24,6 +24,7 @@ _NAMED: Final = {
     "checkout_id": "orders.checkout",
     "collection_id": "collections.collection",
     "connection_id": "payments.connection",
+    "count_id": "stock_control.count",
     "customer_id": "customers.customer",
     "destination_id": "media.destination",
     "discount_id": "promotions.discount",
@@ -56,6 +57,7 @@ _NAMED: Final = {
     "register_id": "tills.register",
     "device_id": "tills.device",
     "assistant_id": "tills.assistant",
+    "transfer_id": "stock_control.transfer",
     "variant_id": "catalog.variant",
     "witness_id": "statements.witness",
     "zone_id": "pricing.zone",
@@ -70,6 +72,8 @@ _NAMED_THERE: Final = {
     ("returns.line", "line_id"): "orders.line",
     ("returns.receipt", "line_id"): "orders.line",
     ("returns.units", "line_id"): "orders.line",
+    ("stock_control.transfer", "source_id"): "stock.location",
+    ("stock_control.transfer", "target_id"): "stock.location",
     ("supply.purchase_line", "order_id"): "supply.purchase_order",
 }
 # What is of no shop.  People belong to several shops and leave them: what they did stays with their number.  A tax

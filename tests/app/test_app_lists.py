@@ -62,6 +62,9 @@ LISTS = {
     "/v1/{shop}/stock/levels": "SELECT count(*) FROM stock.level",
     "/v1/{shop}/stock/movements/{variant_id}": "SELECT count(*) FROM stock.movement WHERE level_id = 1",
     "/v1/{shop}/stock/shortages": "SELECT count(*) FROM stock.level WHERE shortfall > 0",
+    "/v1/{shop}/transfers": "SELECT count(*) FROM stock_control.transfer",
+    "/v1/{shop}/counts": "SELECT count(*) FROM stock_control.count",
+    "/v1/{shop}/counts/{count_id}/lines": "SELECT count(*) FROM stock_control.count_line WHERE count_id = 1",
     "/v1/{shop}/tills/registers": "SELECT count(*) FROM tills.register",
     "/v1/{shop}/tills/devices": "SELECT count(*) FROM tills.device",
     "/v1/{shop}/tills/assistants": "SELECT count(*) FROM tills.assistant",
@@ -102,6 +105,10 @@ ROWS_OF = {
     "/console/{shop}/stock": (r'<h2 id="p-(\d+)"', "SELECT id FROM catalog.product"),
     "/console/{shop}/stock/grid": (r'name="units-(\d+)-', "SELECT id FROM catalog.variant"),
     "/console/{shop}/stock/{variant_id}": (r">(move \d+)<", "SELECT reason FROM stock.movement WHERE reason LIKE 'move%'"),
+    "/console/{shop}/stock/transfers": (r'/stock/transfers/(\d+)"', "SELECT id FROM stock_control.transfer"),
+    "/console/{shop}/stock/transfers/{transfer_id}": (r'name="u-(\d+)"', "SELECT id FROM catalog.variant"),
+    "/console/{shop}/stock/counts": (r'/stock/counts/(\d+)"', "SELECT id FROM stock_control.count"),
+    "/console/{shop}/stock/counts/{count_id}": (r'name="u-(\d+)"', "SELECT variant_id FROM stock_control.count_line WHERE count_id = 1"),
     "/console/{shop}/tills/shifts": (r'/tills/shifts/([0-9a-f-]{36})"', "SELECT id FROM tills.shift"),
     "/console/{shop}/tills/shifts/{shift_id}": (r">(A1-\d+)<", "SELECT 'A1-' || lpad(number::text, 6, '0') FROM tills.receipt"),
     "/console/{shop}/tills/tasks": (r'/tills/tasks/(\d+)/done"', "SELECT id FROM tills.task WHERE done_at IS NULL"),
@@ -193,6 +200,7 @@ ONE_THING = {
     "/till/{shop}/api/snapshot",
     "/s/{shop}/fapiao/{code}",
     "/console/{shop}/statements/{number}/file", "/s/{shop}/verify", "/s/{shop}/verify.html",
+    "/console/{shop}/stock/transfers/{transfer_id}/sheet",
     "/console/{shop}/returns/{return_id}/label", "/s/{shop}/orders/{order_id}/returns/{return_id}/label",
 }  # fmt: skip
 
@@ -259,6 +267,10 @@ INSERT INTO stock.movement (level_id, kind, shortfall, allocated, reason)
 SELECT id, 'adjusted', 1, 1, 'lost' FROM stock.level WHERE shortfall > 0;
 INSERT INTO stock.movement (level_id, kind, quantity, reason)
 SELECT 1, 'adjusted', 1 - 2 * (n %% 2), 'move ' || n FROM generate_series(1, %(rows)s) n;
+INSERT INTO stock_control.transfer (shop_id, number, source_id, target_id)
+SELECT 1, n, 1, 2 FROM generate_series(1, %(rows)s) n;
+INSERT INTO stock_control.count (shop_id, number, location_id) SELECT 1, n, 1 FROM generate_series(1, %(rows)s) n;
+INSERT INTO stock_control.count_line (count_id, shop_id, variant_id) SELECT 1, 1, id FROM catalog.variant;
 INSERT INTO tills.register (shop_id, location_id, code, name)
 SELECT 1, 1, n::text, 'Counter ' || n FROM generate_series(1, %(rows)s) n;
 INSERT INTO tills.device (id, shop_id, register_id, pool_id, name, series, secret_hash, last_hash)

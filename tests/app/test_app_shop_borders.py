@@ -206,6 +206,7 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
         [run, channel["id"], shop_id[0], bytes(32), bytes(32)],
     )
     ids |= sold_in_a_store(person, database, second, shop_id[0])
+    ids |= transferred(person, place, second, int(variant_of(products[0], "S")))
     ids |= told(database, shop_id[0])
     ids |= signed(database, shop_id[0], planned)
     ids |= known(database, shop_id[0], order)
@@ -242,6 +243,19 @@ def sold_in_a_store(
         "register_id": register["id"], "assistant_id": assistant["id"], "device_id": device, "shift_id": shift,
         "task_id": task[0],
     }  # fmt: skip
+
+
+def transferred(person: Owner, source: int, target: int, variant_id: int) -> dict[str, Any]:
+    """A transfer that is still a draft, and a count."""
+    transfer = person.shop(
+        "POST", "/transfers",
+        json={
+            "key": str(uuid.uuid4()), "source_location": source, "target_location": target,
+            "lines": [{"variant_id": variant_id, "quantity": 1}],
+        },
+    )  # fmt: skip
+    count = person.shop("POST", "/counts", json={"location_id": source})
+    return {"transfer_id": transfer["transfer"]["id"], "count_id": count["id"]}
 
 
 def known(database: "psycopg.Connection[Any]", shop_id: int, order: str) -> dict[str, Any]:

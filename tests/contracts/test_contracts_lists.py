@@ -67,6 +67,8 @@ CUT = {
     "console/studio.py: held[:HELD]": SAID,
     "console/suppliers.py: str(value)[:40]": "A text.",
     "console/terms.py: catalog.products(limit=1)": "Whether there is one.",
+    "console/stock_papers.py: catalog.products(limit=MOST_PRODUCTS + 1)": "More are refused.",
+    "console/stock_papers.py: stock_control.counts.last_scanned(limit=LAST)": LINKED,
     "console/tills.py: note[:500]": "A text.",
     "console/tills.py: sku[:100]": "A text.",
     "console/unpaid.py: live.shows(limit=ENDED)": WHOLE,

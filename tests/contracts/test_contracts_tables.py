@@ -15,7 +15,7 @@ import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
-    "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "catalog", "collector", "inventory", "collections", "stock", "media", "live", "run_of_show", "replays", "rooms", "promotions", "payment_accounts", "payments", "payment_authorisations", "payment_refunds", "reconciliation", "disputes", "purchases", "policies",
+    "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "catalog", "collector", "inventory", "collections", "stock", "stock_control", "media", "live", "run_of_show", "replays", "rooms", "promotions", "payment_accounts", "payments", "payment_authorisations", "payment_refunds", "reconciliation", "disputes", "purchases", "policies",
     "orders", "chat", "fapiao", "order_lists", "erasure", "returns", "related", "tills", "order_edits",
     "live_counters", "metrics", "demand", "supply", "integrity", "statements", "notices", "letters", "sms", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
@@ -73,6 +73,9 @@ OWNERS = {
     "stock.pool": "inventory",
     "stock.sale": "inventory",
     "stock.v_left": "inventory",
+    "stock.v_level": "inventory",
+    "stock.v_movement": "inventory",
+    "stock.v_pool": "inventory",
 }
 # A batch of purchases reads pools and writes holds, levels and the journal in one statement (decision 910).
 ONE_STATEMENT = {("stock", f"stock.{table}") for table in ("level", "location", "movement", "pool")}

@@ -343,7 +343,7 @@ async def sums_of(market: Market) -> list[tuple[Any, ...]]:
 async def archived(market: Market, archive: Path) -> tuple[str, ...]:
     async with market.db.transaction() as tx:
         books = await inventory.books(tx)
-    return inventory.audit_archive(books, archive).offending
+    return books.audit(archive).offending
 
 
 async def test_a_closed_month_is_carried_forward_and_kept_in_a_file(market: Market, tmp_path: Path) -> None:

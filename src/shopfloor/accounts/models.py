@@ -22,6 +22,7 @@ class Permission(StrEnum):
     CATALOG_EDIT = "catalog.edit"
     STOCK_VIEW = "stock.view"
     STOCK_EDIT = "stock.edit"
+    STOCK_COUNT = "stock.count"
     SHOW_VIEW = "show.view"
     SHOW_RUN = "show.run"
     MEDIA_EDIT = "media.edit"
@@ -62,7 +63,7 @@ _P = Permission
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({
     Role.OWNER: frozenset(Permission),
     Role.MERCHANDISER: frozenset({
-        _P.CATALOG_VIEW, _P.CATALOG_EDIT, _P.STOCK_VIEW, _P.STOCK_EDIT, _P.SHOW_VIEW, _P.ORDERS_VIEW,
+        _P.CATALOG_VIEW, _P.CATALOG_EDIT, _P.STOCK_VIEW, _P.STOCK_EDIT, _P.STOCK_COUNT, _P.SHOW_VIEW, _P.ORDERS_VIEW,
         _P.ORDERS_MANAGE, _P.REPORT_VIEW, _P.INTEGRITY_VIEW, _P.PLAN_VIEW, _P.PLAN_ACCEPT, _P.SUPPLIERS_VIEW, _P.SUPPLIERS_EDIT,
         _P.TILL_SELL, _P.TILL_MANAGE,
     }),
@@ -75,7 +76,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({
         _P.INTEGRITY_VIEW, _P.INTEGRITY_RULE, _P.PLAN_VIEW, _P.SUPPLIERS_VIEW, _P.TILL_SELL,
     }),
     Role.SHOP_ASSISTANT: frozenset({
-        _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW, _P.TILL_SELL,
+        _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.STOCK_COUNT, _P.SHOW_VIEW, _P.ORDERS_VIEW, _P.TILL_SELL,
     }),
     # Suppliers and partners work through pages of their own; in the console they only see what is for sale.
     Role.SUPPLIER: frozenset({_P.CATALOG_VIEW}),

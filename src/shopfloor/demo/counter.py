@@ -189,3 +189,52 @@ async def opened_counter(merchant: Merchant) -> Counter:
     )
     await counter.open()
     return counter
+
+
+async def restocked(merchant: Merchant) -> str:
+    """Two units go from the warehouse to the store, of which one is received and one is lost; then the store is counted.
+
+    Returns what was found.
+    """
+    places = {each["name"]: each["id"] for each in await merchant.shop("GET", "/stock/locations")}
+    source, target = next(iter(places.values())), places[STORE]
+    pools = {each["id"]: each["kind"] for each in await merchant.shop("GET", "/stock/pools")}
+    levels = await merchant.shop("GET", "/stock/levels")
+    variant = next(
+        each["variant_id"]
+        for each in levels
+        if each["location_id"] == source
+        and each["kind"] == "on_hand"
+        and pools[each["pool_id"]] == "open"
+        and each["quantity"] - each["held"] - each["allocated"] > 1
+    )
+    created = await merchant.shop(
+        "POST", "/transfers",
+        json={
+            "key": str(new_id()), "source_location": source, "target_location": target, "note": "For the window",
+            "lines": [{"variant_id": variant, "quantity": 2}],
+        },
+    )  # fmt: skip
+    path, one_unit = f"/transfers/{created['transfer']['id']}", [{"variant_id": variant, "quantity": 1}]
+    await merchant.shop("POST", f"{path}/send", json={"key": str(new_id())})
+    await merchant.shop("POST", f"{path}/receive", json={"key": str(new_id()), "lines": one_unit})
+    await merchant.shop(
+        "POST", f"{path}/explain", json={"key": str(new_id()), "reason": "lost", "lines": one_unit}
+    )
+    count = await merchant.shop("POST", "/counts", json={"location_id": target, "name": "After the show"})
+    expected = await merchant.shop("GET", f"/counts/{count['id']}/lines")
+    there: dict[int, int] = {}
+    for each in await merchant.shop("GET", "/stock/levels"):
+        if each["location_id"] == target and each["kind"] == "on_hand":
+            there[each["variant_id"]] = there.get(each["variant_id"], 0) + each["quantity"]
+    for position, each in enumerate(expected):
+        units = there[each["variant_id"]] - (position == 0)
+        await merchant.shop(
+            "POST", f"/counts/{count['id']}/scans",
+            json={"key": str(new_id()), "variant_id": each["variant_id"], "quantity": units, "entered": True},
+        )  # fmt: skip
+    posted = await merchant.shop("POST", f"/counts/{count['id']}/post", json={"reason": "After the show"})
+    return (
+        f"a transfer brought one unit to the store and lost one; the count of {posted['variance']['counted']} lines found "
+        f"{posted['variance']['fewer']} unit missing"
+    )

@@ -23,7 +23,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from shopfloor.demo.counter import Counter, opened_counter
+from shopfloor.demo.counter import Counter, opened_counter, restocked
 from shopfloor.demo.merchant import EMAIL, Merchant, Show, Trouble, answer_as_supplier
 from shopfloor.demo.pictures import draw_missing
 from shopfloor.demo.regular import Mailbox, Regular, opened_mailbox
@@ -475,6 +475,9 @@ async def close_counter(stage: Stage, counter: Counter, selling: asyncio.Task[No
     stage.say(
         f"the till in the store sold {len(counter.sold)} times during the shows and took one unit back "
         f"({stage.address}/console/{stage.merchant.slug}/tills/shifts)"
+    )
+    stage.say(
+        f"{await restocked(stage.merchant)} ({stage.address}/console/{stage.merchant.slug}/stock/counts)"
     )
 
 

@@ -6,7 +6,7 @@ from the physical world (a count, a short delivery, a sale at a till) may raise 
 
 from shopfloor.inventory.events import LotDelayed, StockChanged, UnitsArrived, VariantLeft
 from shopfloor.inventory.imports import count_imported
-from shopfloor.inventory.journal import audit_archive, books, close_months, make_months
+from shopfloor.inventory.journal import books, close_months, make_months
 from shopfloor.inventory.ledger import LedgerSession, allocate, flow_back_from_closed, tell
 from shopfloor.inventory.models import (
     WAYS,
@@ -51,6 +51,7 @@ from shopfloor.inventory.service import (
     shortages,
     transfer,
 )
+from shopfloor.inventory.shelves import Shelf
 from shopfloor.inventory.till_sales import TillPool, sold
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Pool",
     "PoolClosed",
     "PoolKind",
+    "Shelf",
     "SignContradicts",
     "StockChanged",
     "TillPool",
@@ -78,7 +80,6 @@ __all__ = [
     "adjust",
     "allocate",
     "announce_lot",
-    "audit_archive",
     "books",
     "check_sign",
     "close_months",

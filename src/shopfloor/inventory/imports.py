@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from shopfloor.inventory import places, service
-from shopfloor.inventory.models import LotKind, UnknownStock
+from shopfloor.inventory.models import UnknownStock
+from shopfloor.inventory.shelves import Shelf
 from shopfloor.kernel.database import Tx
 
 REASON = "import"
@@ -18,10 +19,7 @@ async def count_imported(tx: Tx, *, shop_id: int, location_id: int, units: Mappi
     """
     if location_id not in {each.id for each in await places.locations(tx, shop_id=shop_id)}:
         raise UnknownStock(location_id=location_id)
-    here: Counter[int] = Counter()
-    for level in await service.levels(tx, shop_id=shop_id, variant_ids=sorted(units)):
-        if level.location_id == location_id and level.kind is LotKind.ON_HAND:
-            here[level.variant_id] += level.quantity
+    here = Counter(await Shelf(shop_id, location_id).counted(tx, variant_ids=sorted(units)))
     moved = sorted(variant_id for variant_id, counted in units.items() if counted != here[variant_id])
     for variant_id in moved:
         await service.count(

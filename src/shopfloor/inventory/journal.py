@@ -2,7 +2,7 @@
 
 Its rows are written to `movements/<month>.csv.gz` below the archive; what they come to per level stands in the next
 month as a movement of the kind `carried`, so the journal still sums to the levels; and `stock.closed_month` keeps the
-hash of the file and of what was carried forward.  `audit_archive` reads the files again and compares all three.
+hash of the file and of what was carried forward.  `Books.audit` reads the files again and compares all three.
 """
 
 import asyncio
@@ -224,18 +224,19 @@ class Books:
     months: list[ClosedMonth]
     carried: dict[datetime, dict[int, Balance]]
 
+    def audit(self, archive: Path) -> Invariant:
+        """Every closed month is in its file, unchanged, and what it came to was carried forward, neither more nor less.
+
+        Reads all files: with no transaction open, and not on the loop.
+        """
+        wrong = _wrong(self.months, self.carried, archive)
+        return Invariant.counted(
+            "closed months of the journal are whole", len(self.months), tuple(wrong[:100])
+        )
+
 
 async def books(tx: Tx) -> Books:
     return Books(await closed_months(tx), await carried(tx))
-
-
-def audit_archive(said: Books, archive: Path) -> Invariant:
-    """Every closed month is in its file, unchanged, and what it came to was carried forward, neither more nor less.
-
-    Reads all files: with no transaction open, and not on the loop.
-    """
-    wrong = _wrong(said.months, said.carried, archive)
-    return Invariant.counted("closed months of the journal are whole", len(said.months), tuple(wrong[:100]))
 
 
 def _wrong(

@@ -46,6 +46,15 @@ class LedgerSession:
         )
 
     @classmethod
+    async def of_variants(cls, tx: Tx, *, shop_id: int, variant_ids: Iterable[int]) -> "LedgerSession":
+        """Lock all levels of these variants."""
+        return cls(
+            await queries.lock_levels_of(
+                tx, shop_id=shop_id, pool_ids=None, variant_ids=sorted(set(variant_ids))
+            )
+        )
+
+    @classmethod
     async def of_levels_that_free(cls, tx: Tx, level_ids: Iterable[int]) -> "LedgerSession":
         """Lock these levels, and with them those of the open pool to which a closed one's free units flow back."""
         return cls(await queries.lock_levels_that_free(tx, level_ids=sorted(set(level_ids))))

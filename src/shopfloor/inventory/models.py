@@ -47,7 +47,10 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Whom units are for.  A show pool belongs to one show; every shop has one open pool."""
+    """Whom units are for.  A show pool belongs to one show; every shop has one open pool.
+
+    `purpose`: of a pool whose units are not for sale now, at whatever location they are (`shelves.Shelf`).
+    """
 
     id: int
     shop_id: int
@@ -57,6 +60,7 @@ class Pool:
     location_id: int | None
     borrows_future: bool
     is_open: bool
+    purpose: str | None = None
 
     @property
     def is_set_aside(self) -> bool:

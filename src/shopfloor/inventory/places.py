@@ -187,9 +187,9 @@ async def open_till_pool(
 
 
 async def close_pool(tx: Tx, *, shop_id: int, pool_id: int) -> None:
-    """The same for any pool but the open one, which never closes."""
+    """The same for any pool but the open one and those of a purpose, which never close."""
     pool = await pool_queries.lock_pool(tx, shop_id=shop_id, pool_id=pool_id)
-    if pool is None or pool.kind is PoolKind.OPEN:
+    if pool is None or pool.kind is PoolKind.OPEN or pool.purpose is not None:
         raise UnknownStock(pool_id=pool_id)
     await _close(tx, pool)
 

@@ -45,8 +45,11 @@ def _pool(
     location_id: int | None,
     borrows_future: bool,
     is_open: bool,
+    purpose: str | None,
 ) -> Pool:
-    return Pool(pool_id, shop_id, name, PoolKind(kind), show_id, location_id, borrows_future, is_open)
+    return Pool(
+        pool_id, shop_id, name, PoolKind(kind), show_id, location_id, borrows_future, is_open, purpose
+    )
 
 
 async def insert_open_pool(tx: Tx, *, shop_id: int) -> None:
@@ -64,10 +67,37 @@ async def open_pool(tx: Tx, *, shop_id: int) -> Pool | None:
         tx,
         _pool,
         """
-        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
+        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open, purpose
           FROM stock.pool WHERE shop_id = %(shop_id)s AND kind = 'open'
         """,
         shop_id=shop_id,
+    )
+
+
+async def purpose_pool(tx: Tx, *, shop_id: int, purpose: str) -> Pool:
+    """The pool of units that are not for sale for this reason, made when missing."""
+    known = await first(
+        tx,
+        _pool,
+        """
+        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open, purpose
+          FROM stock.pool WHERE shop_id = %(shop_id)s AND purpose = %(purpose)s
+        """,
+        shop_id=shop_id,
+        purpose=purpose,
+    )
+    if known is not None:
+        return known
+    return await one(
+        tx,
+        _pool,
+        """
+        INSERT INTO stock.pool (shop_id, name, kind, purpose) VALUES (%(shop_id)s, %(purpose)s, 'channel', %(purpose)s)
+        ON CONFLICT (shop_id, purpose) WHERE purpose IS NOT NULL DO UPDATE SET purpose = excluded.purpose
+        RETURNING id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open, purpose
+        """,
+        shop_id=shop_id,
+        purpose=purpose,
     )
 
 
@@ -87,7 +117,7 @@ async def insert_pool(
         """
         INSERT INTO stock.pool (shop_id, name, kind, show_id, location_id, lender_id)
         VALUES (%(shop_id)s, %(name)s, %(kind)s::text::stock.pool_kind, %(show_id)s, %(location_id)s, %(lender_id)s)
-        RETURNING id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
+        RETURNING id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open, purpose
         """,
         shop_id=shop_id,
         name=name,
@@ -103,7 +133,7 @@ async def lock_pool_of_show(tx: Tx, *, shop_id: int, show_id: int) -> Pool | Non
         tx,
         _pool,
         """
-        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
+        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open, purpose
           FROM stock.pool WHERE shop_id = %(shop_id)s AND show_id = %(show_id)s AND kind = 'show' FOR NO KEY UPDATE
         """,
         shop_id=shop_id,
@@ -116,7 +146,7 @@ async def lock_pool(tx: Tx, *, shop_id: int, pool_id: int) -> Pool | None:
         tx,
         _pool,
         """
-        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
+        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open, purpose
           FROM stock.pool WHERE shop_id = %(shop_id)s AND id = %(pool_id)s FOR NO KEY UPDATE
         """,
         shop_id=shop_id,
@@ -130,7 +160,7 @@ async def share_pool(tx: Tx, *, shop_id: int, pool_id: int) -> Pool | None:
         tx,
         _pool,
         """
-        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
+        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open, purpose
           FROM stock.pool WHERE shop_id = %(shop_id)s AND id = %(pool_id)s FOR SHARE
         """,
         shop_id=shop_id,
@@ -149,7 +179,7 @@ async def pools(tx: Tx, *, shop_id: int) -> list[Pool]:
         tx,
         _pool,
         """
-        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
+        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open, purpose
           FROM stock.pool WHERE shop_id = %(shop_id)s ORDER BY id
         """,
         shop_id=shop_id,

@@ -1,7 +1,7 @@
 """SQL of the books: levels and their journal.  One function, one statement."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from shopfloor.inventory.models import LOTS, Level, LotKind, Movement, Shortage
 from shopfloor.kernel.database import Tx
@@ -249,6 +249,44 @@ async def levels(tx: Tx, *, shop_id: int, variant_ids: Sequence[int] | None) -> 
         shop_id=shop_id,
         variant_ids=None if variant_ids is None else list(variant_ids),
     )
+
+
+async def on_shelves(
+    tx: Tx,
+    *,
+    shop_id: int,
+    location_id: int,
+    variant_ids: Sequence[int] | None,
+    at: datetime | None,
+    without: Sequence[str],
+) -> dict[int, int]:
+    """By variant, units on hand at a location, but for pools of some purposes; `at`: less what came and went since."""
+    found: dict[int, int] = {}
+
+    def add(variant_id: int, units: int) -> None:
+        found[variant_id] = units
+
+    await every(
+        tx,
+        add,
+        """
+        SELECT l.variant_id, (sum(l.quantity) - coalesce(sum(m.moved), 0))::bigint
+          FROM stock.level AS l
+          JOIN stock.pool AS p ON p.id = l.pool_id AND coalesce(p.purpose, '') <> ALL (%(without)s::text[])
+          LEFT JOIN LATERAL (
+               SELECT sum(quantity) AS moved FROM stock.movement
+                WHERE level_id = l.id AND at > %(at)s AND kind <> 'carried') AS m ON %(at)s::timestamptz IS NOT NULL
+         WHERE l.shop_id = %(shop_id)s AND l.location_id = %(location_id)s AND l.kind = 'on_hand'
+           AND (%(variant_ids)s::bigint[] IS NULL OR l.variant_id = ANY(%(variant_ids)s::bigint[]))
+         GROUP BY l.variant_id
+        """,
+        shop_id=shop_id,
+        location_id=location_id,
+        variant_ids=None if variant_ids is None else list(variant_ids),
+        at=at,
+        without=list(without),
+    )
+    return found
 
 
 async def levels_of_pool(tx: Tx, *, shop_id: int, pool_id: int) -> list[Level]:

@@ -23,6 +23,7 @@ from shopfloor.inventory.models import (
     check_sign,
 )
 from shopfloor.inventory.places import check_location, open_pool
+from shopfloor.inventory.shelves import NOT_COUNTED
 from shopfloor.kernel import outbox, paging, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
@@ -101,12 +102,13 @@ async def count(
         raise BadQuantity(quantity=counted)
     open_id = (await open_pool(tx, shop_id=shop_id)).id
     plain = await _shelf(tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id, pool_id=open_id)
+    away = {pool.id for pool in await pool_queries.pools(tx, shop_id=shop_id) if pool.purpose in NOT_COUNTED}
     levels = [
         level
         for level in await queries.lock_levels_of(
             tx, shop_id=shop_id, pool_ids=None, variant_ids=[variant_id]
         )
-        if level.location_id == location_id and level.kind is LotKind.ON_HAND
+        if level.location_id == location_id and level.kind is LotKind.ON_HAND and level.pool_id not in away
     ]
     here = sum(level.quantity for level in levels)
     if here != seen:
@@ -150,6 +152,7 @@ async def transfer(
         tx, shop_id=shop_id, location_id=to_location, variant_id=variant_id, pool_id=to_pool
     )
     source_pool = from_pool or (await open_pool(tx, shop_id=shop_id)).id
+    await _no_purpose(tx, shop_id=shop_id, pool_id=source_pool)
     pool_ids = [source_pool, to_pool or (await open_pool(tx, shop_id=shop_id)).id]
     levels = await queries.lock_levels_of(tx, shop_id=shop_id, pool_ids=pool_ids, variant_ids=[variant_id])
     ledger = LedgerSession(levels)
@@ -319,7 +322,8 @@ async def _shelf(tx: Tx, *, shop_id: int, location_id: int, variant_id: int, poo
     if pool_id is None:
         pool_id = (await open_pool(tx, shop_id=shop_id)).id
     found = await pool_queries.share_pool(tx, shop_id=shop_id, pool_id=pool_id)
-    if found is None:
+    if found is None or found.purpose is not None:
+        # What is there for a purpose is moved by `Shelf`, which keeps what it stands for.
         raise UnknownStock(pool_id=pool_id)
     if not found.is_open:
         raise PoolClosed(pool_id=pool_id)
@@ -344,6 +348,12 @@ def _mend(ledger: LedgerSession, units: int, *, pool_id: int | None, first: int)
         ledger.change(level.id, quantity=mended)
         units -= mended
     return units
+
+
+async def _no_purpose(tx: Tx, *, shop_id: int, pool_id: int) -> None:
+    found = await pool_queries.share_pool(tx, shop_id=shop_id, pool_id=pool_id)
+    if found is None or found.purpose is not None:
+        raise UnknownStock(pool_id=pool_id)
 
 
 def _draw(ledger: LedgerSession, sources: Sequence[Level], target: int, quantity: int) -> None:

@@ -267,7 +267,8 @@ class Back(Protocol):
 @dataclass(frozen=True, slots=True)
 class TakenBack:
     """`units` and `given_minor` are what the order had left of it; what was beyond is in `units_beyond` {position: units}
-    and `minor_beyond`.  `tax_minor` is the tax in what those units had cost.
+    and `minor_beyond`.  `tax_minor` is the tax in what those units had cost; `shelved`: units by variant that are on the
+    shelf again.
     """
 
     order: Order
@@ -276,6 +277,7 @@ class TakenBack:
     units_beyond: dict[int, int]
     minor_beyond: int
     tax_minor: int
+    shelved: dict[int, int]
 
 
 async def _take_back(
@@ -294,6 +296,7 @@ async def _take_back(
     by_position = {line.position: line for line in lines}
     taken = beyond = tax = 0
     units_beyond: dict[int, int] = {}
+    shelved: dict[int, int] = {}
     returned = {line.position: line.returned_quantity for line in lines}
     left = refund_shares.left(
         await refunds.granted_before(tx, found, lines), lines, shipping_minor=found.shipping_minor
@@ -337,6 +340,8 @@ async def _take_back(
                     location_id=location_id,
                     reason=f"till/{refund_id}",
                 )
+        if each.resellable:
+            shelved[line.variant_id] = shelved.get(line.variant_id, 0) + each.quantity
         number = place[line.position]
         given = max(0, min(each.amount_minor, left[number] - parts[number], may - sum(parts)))
         parts[number] += given
@@ -353,7 +358,8 @@ async def _take_back(
                 amount_minor=sum(parts),
             ),
         )
-    return TakenBack(await settle(tx, order_id=order_id), taken, sum(parts), units_beyond, beyond, tax)
+    settled = await settle(tx, order_id=order_id)
+    return TakenBack(settled, taken, sum(parts), units_beyond, beyond, tax, shelved)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from shopfloor import accounts, catalog, orders
+from shopfloor import accounts, catalog, orders, stock_control
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
@@ -126,7 +126,24 @@ async def _sale(here: _At) -> Done:
         # What it kept is in the pool of the device, from which the sale takes first.
         await escrow_queries.drop_basket(tx, device_id=device.id, basket_id=sale.hold)
     order, signature = _Order.of(here, sale, sale_id, open_variant), _signed(here, sale)
+    units: dict[int, int] = {}
+    for line in order.lines:
+        if line.variant_id != open_variant:
+            units[line.variant_id] = units.get(line.variant_id, 0) + line.quantity
+    counted = stock_control.counts
+    await counted.lock_books(
+        tx, shop_id=device.shop_id, location_id=order.location_id, variant_ids=sorted(units), at=here.at
+    )
     _, left = await here.counter.sell(tx, order)
+    # Units that the books did not know of have changed nothing in them.
+    unknown = {} if left is None else left.found
+    await counted.sold_before(
+        tx,
+        shop_id=device.shop_id,
+        location_id=order.location_id,
+        units={} if left is None else {each: had - unknown.get(each, 0) for each, had in units.items()},
+        at=here.at,
+    )
     if left is not None and left.broken:
         here.problems["shortfall"] = {"variants": _named(left.broken)}
     beyond = (
@@ -362,6 +379,13 @@ async def _return(here: _At) -> Done:
             tx, order_id=order_id, refund_id=back_id, back=back.lines, note=back.reason or "till"
         )
         units, tax = taken.units, taken.tax_minor
+        await stock_control.counts.sold_before(
+            tx,
+            shop_id=device.shop_id,
+            location_id=here.register.location_id,
+            units={variant_id: -quantity for variant_id, quantity in taken.shelved.items()},
+            at=here.at,
+        )
         if taken.units_beyond:
             here.problems["returned_twice"] = {
                 "lines": {str(position + 1): beyond for position, beyond in taken.units_beyond.items()}

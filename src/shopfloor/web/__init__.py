@@ -69,6 +69,7 @@ from shopfloor.web.console import (
     statements,
     stock,
     stock_grid,
+    stock_papers,
     studio,
     suppliers,
     taxes,
@@ -98,7 +99,7 @@ def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
         sign_in, account, overview, networks, shows, studio, report, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections, tills,
-        product_import, products, stock_grid, stock, suppliers, media, discounts, terms,
+        product_import, products, stock_grid, stock_papers, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip
     return [

@@ -32,6 +32,8 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "products": Place("/products", _P.CATALOG_VIEW, N_("Products"), "tag"),
         "collections": Place("/collections", _P.CATALOG_VIEW, N_("Collections")),
         "stock": Place("/stock", _P.STOCK_VIEW, N_("Stock"), "shelf"),
+        "transfers": Place("/stock/transfers", _P.STOCK_VIEW, N_("Transfers")),
+        "counts": Place("/stock/counts", _P.STOCK_VIEW, N_("Counts")),
         "tills": Place("/tills", _P.TILL_SELL, N_("Tills"), "store"),
         "till_people": Place("/tills/people", _P.TILL_SELL, N_("Assistants")),
         "till_shifts": Place("/tills/shifts", _P.TILL_SELL, N_("Shifts")),

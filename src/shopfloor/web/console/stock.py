@@ -102,7 +102,7 @@ def _apart(
             sum(level.free for level in levels if level.pool_id == pool.id),
         )
         for pool in pools
-        if pool.is_open and pool.kind is not inventory.PoolKind.OPEN
+        if pool.is_open and pool.kind is not inventory.PoolKind.OPEN and pool.purpose is None
     ]
 
 
@@ -114,7 +114,7 @@ def _spots(
         (location, pool)
         for location in locations
         for pool in pools
-        if pool.is_open and pool.location_id in {None, location.id}
+        if pool.is_open and pool.purpose is None and pool.location_id in {None, location.id}
     ]
 
 

@@ -22,6 +22,7 @@ from shopfloor.fulfilment.models import (
 )
 from shopfloor.fulfilment.queries import history, ids_by_number
 from shopfloor.fulfilment.service import (
+    accept,
     arrive,
     cancel_order,
     lock,
@@ -54,6 +55,7 @@ __all__ = [
     "Planned",
     "State",
     "WrongStep",
+    "accept",
     "arrive",
     "boxes",
     "cancel_order",

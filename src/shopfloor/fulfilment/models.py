@@ -167,6 +167,9 @@ class Parcel:
     arrived_at: datetime | None
     box_id: UUID | None = None
     """The parcel in whose box it lies; None in its own."""
+    accepted_at: datetime | None = None
+    accepted_by: str = ""
+    """Who said that they do it."""
     lines: list[ParcelLine] = field(default_factory=list[ParcelLine])
 
     def __post_init__(self) -> None:

@@ -154,7 +154,7 @@ async def lock(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> list[Parcel]:
         Parcel,
         """
         SELECT id, shop_id, order_id, order_number, position, hold_id, location_id, show_id, delivery, state, ready_on,
-               carrier, tracking, tracking_url, created_at, left_at, arrived_at, box_id
+               carrier, tracking, tracking_url, created_at, left_at, arrived_at, box_id, accepted_at, accepted_by
           FROM fulfilment.parcel WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s::uuid[])
          ORDER BY id FOR UPDATE
         """,
@@ -169,7 +169,7 @@ async def parcels(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> list[Parcel]:
         Parcel,
         """
         SELECT id, shop_id, order_id, order_number, position, hold_id, location_id, show_id, delivery, state, ready_on,
-               carrier, tracking, tracking_url, created_at, left_at, arrived_at, box_id
+               carrier, tracking, tracking_url, created_at, left_at, arrived_at, box_id, accepted_at, accepted_by
           FROM fulfilment.parcel WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s::uuid[])
          ORDER BY order_number, position
         """,
@@ -231,6 +231,15 @@ async def set_state(tx: Tx, *, ids: Sequence[UUID], state: str, at: datetime) ->
         ids=list(ids),
         state=state,
         at=at,
+    )
+
+
+async def set_accepted(tx: Tx, *, parcel_id: UUID, at: datetime | None, by: str) -> None:
+    await tx.run(
+        "UPDATE fulfilment.parcel SET accepted_at = %(at)s, accepted_by = %(by)s WHERE id = %(id)s",
+        id=parcel_id,
+        at=at,
+        by=by,
     )
 
 

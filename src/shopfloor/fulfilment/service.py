@@ -298,6 +298,19 @@ async def step_able(
     return moving, stayed
 
 
+async def accept(tx: Tx, *, shop_id: int, parcel_id: UUID, actor: str) -> Parcel:
+    """Somebody does it, and others see who; the first stays.  Raises ParcelNotFound, WrongStep once it is picked."""
+    [found] = await lock(tx, shop_id=shop_id, parcel_ids=[parcel_id])
+    if found.accepted_at is not None:
+        return found
+    if found.state is not State.TO_PICK:
+        raise WrongStep(parcel=found.number, step="accept", state=found.state)
+    at = now()
+    await queries.set_accepted(tx, parcel_id=found.id, at=at, by=actor)
+    await queries.note(tx, shop_id=shop_id, parcel_ids=[found.id], kind="accepted", actor=actor, facts={})
+    return replace(found, accepted_at=at, accepted_by=actor)
+
+
 def _moves(found: Parcel, to: State) -> bool:
     """Raises WrongStep."""
     if found.state is State.CANCELLED:
@@ -381,7 +394,7 @@ async def undo(tx: Tx, found: Parcel, *, actor: str) -> Parcel:
     """
     was, back = found.state, before(found.delivery, found.state)
     if was in GONE and back not in GONE:
-        await stock.mending.take_back(tx, hold_id=found.hold_id, units=found.units)
+        await stock.Promised.take_back(tx, hold_id=found.hold_id, units=found.units)
     await queries.set_state(tx, ids=[found.id], state=back, at=now())
     if back is State.TO_PICK:
         await queries.set_all_picked(tx, parcel_ids=[found.id], picked=False)

@@ -261,7 +261,7 @@ async def short(
     if line is None or inside is None or not 1 <= quantity <= inside.quantity:
         raise fulfilment.NotInParcel(line_id=line_id, quantity=quantity)
     reason = f"not found: {parcel.number}"
-    await stock.mending.miss(
+    await stock.Promised.miss(
         tx,
         hold_id=found.hold_id,
         units={line.variant_id: quantity},

@@ -5,7 +5,7 @@ the physical world may raise `shortfall`.  It is kept by the decision under the 
 constraint, and by the races and properties under tests/.
 """
 
-from shopfloor.stock import mending, retention
+from shopfloor.stock import retention
 from shopfloor.stock.audit import audit
 from shopfloor.stock.availability import Availability, assembled, available, units_in_bundles
 from shopfloor.stock.decision import MAX_LINES
@@ -43,6 +43,7 @@ from shopfloor.stock.models import (
     Request,
     TooMuchReturned,
 )
+from shopfloor.stock.promised import Promised
 from shopfloor.stock.quoting import Quote, quote, record_refused
 from shopfloor.stock.reserving import reserve
 from shopfloor.stock.shipping import put_back, ship
@@ -66,6 +67,7 @@ __all__ = [
     "Line",
     "NotHere",
     "Part",
+    "Promised",
     "Quote",
     "Refused",
     "Request",
@@ -82,7 +84,6 @@ __all__ = [
     "held_by",
     "hold",
     "holds_of",
-    "mending",
     "paid",
     "put_back",
     "quote",

@@ -97,6 +97,16 @@ async def split(tx: Tx, *, hold_id: UUID, part: int, keeps: int, new_part: int) 
     )
 
 
+async def set_level(tx: Tx, *, hold_id: UUID, part: int, level_id: int) -> None:
+    """A locked part is promised from this level."""
+    await tx.run(
+        "UPDATE stock.hold SET level_id = %(level_id)s WHERE id = %(hold_id)s AND part = %(part)s",
+        hold_id=hold_id,
+        part=part,
+        level_id=level_id,
+    )
+
+
 async def set_expiry(tx: Tx, *, ids: Sequence[UUID], seconds: int) -> list[UUID]:
     return await every(
         tx,

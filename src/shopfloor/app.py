@@ -88,6 +88,7 @@ from shopfloor.order_edits import api as order_edits_api
 from shopfloor.order_lists import api as order_lists_api
 from shopfloor.orders import api as orders_api
 from shopfloor.payment_accounts import api as payment_accounts_api
+from shopfloor.pickups import api as pickups_api
 from shopfloor.picture_files import PictureFiles
 from shopfloor.policies import api as policies_api
 from shopfloor.pricing import api as pricing_api
@@ -99,6 +100,7 @@ from shopfloor.run_of_show import api as run_of_show_api
 from shopfloor.shoppers import api as shoppers_api
 from shopfloor.statements import api as statements_api
 from shopfloor.stock_control import api as stock_control_api
+from shopfloor.stores import api as stores_api
 from shopfloor.supply import api as supply_api
 from shopfloor.tills import api as tills_api
 from shopfloor.tills import device_api as till_device_api
@@ -452,7 +454,7 @@ class PathRouter:
 JSON = (
     people_api, shops_api, catalog_import_api, catalog_api, stock_api, stock_control_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
     promotions_api, order_edits_api, returns_api, metrics_api, live_counters_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
-    fapiao_api, messages_api, tills_api, till_device_api,
+    fapiao_api, messages_api, tills_api, till_device_api, stores_api, pickups_api,
 )  # fmt: skip
 
 probes = Router(include_in_schema=False)

@@ -21,6 +21,7 @@ from shopfloor import (
     media,
     order_edits,
     orders,
+    pickups,
     promotions,
     reconciliation,
     returns,
@@ -105,6 +106,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         came_back = await returns.audit(tx)
         edited = await order_edits.audit(tx)
         sold_in_stores = await tills.audit(tx)
+        collected = await pickups.audit(tx)
         proven = await statements.audit(tx)
         delivery = await _outbox(tx, delivered)
         plans = await _plans(tx)
@@ -128,6 +130,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *of_area("order_edits", edited),
         *of_area("returns", came_back),
         *of_area("tills", sold_in_stores),
+        *of_area("pickups", collected),
         *of_area("statements", proven),
         plans,
         *kept,

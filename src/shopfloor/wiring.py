@@ -35,6 +35,7 @@ from shopfloor import (
     metrics,
     notifications,
     orders,
+    pickups,
     purchases,
     push,
     replays,
@@ -92,6 +93,7 @@ def consumers(lake: Collector, settings: Settings | None = None) -> list[Consume
         each("customers", KNOWS_CUSTOMERS),
         each("papers", WRITES_PAPERS),
         each("returns", ENDS_RETURNS),
+        each("pickups", pickups.HEARD),
         _tells_people(settings),
         Consumer("webhooks", webhooks.hear, names=frozenset(webhooks.EVENTS)),
         Consumer("push", push.hears, names=push.NAMES),
@@ -109,6 +111,7 @@ CONSUMERS: Sequence[str] = (
     "customers",
     "papers",
     "returns",
+    "pickups",
     "messages",
     "webhooks",
     "push",
@@ -236,6 +239,7 @@ async def _erased(tx: Tx, fact: erasure.BuyerErased) -> None:
     await push.forget_shoppers(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
     await returns.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
     await fapiao.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
+    await pickups.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
     await integrity.forget_buyers(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
 
 

@@ -26,6 +26,7 @@ from shopfloor import (
     orders,
     payment_accounts,
     payment_providers,
+    pickups,
     purchases,
     push,
     reconciliation,
@@ -61,6 +62,7 @@ PAYMENTS_LOOK_EVERY: Final = 1.0
 RECONCILE_EVERY: Final = 3600.0
 SILENCE_EVERY: Final = 300.0
 FETCH_EVERY: Final = 2.0
+PICKUPS_EVERY: Final = 60.0
 FORGET_EVERY: Final = 3600.0
 BACKUP_LOOK_EVERY: Final = 300.0
 SEND_LOOK_EVERY: Final = 1.0
@@ -115,6 +117,11 @@ def loops(
     async def fetch_pictures() -> None:
         await catalog.fetch_pictures(db, settings.pictures_dir, allowed=settings.fetchable)
 
+    async def look_at_pickups() -> None:
+        async with db.transaction() as tx:
+            await pickups.remind(tx)
+        await pickups.release(db)
+
     async def tidy() -> None:
         await catalog.tidy(db, settings.pictures_dir)
 
@@ -136,6 +143,7 @@ def loops(
         _every(RECONCILE_EVERY, "reconcile", reconcile),
         _every(SILENCE_EVERY, "notice_silence", notice_silence),
         _every(FETCH_EVERY, "fetch_pictures", fetch_pictures),
+        _every(PICKUPS_EVERY, "look_at_pickups", look_at_pickups),
         _every(FORGET_EVERY, "forget", forget),
         _every(FORGET_EVERY, "tidy", tidy),
         _every(FORGET_EVERY, "make_months", make_months),

@@ -51,6 +51,8 @@ LISTS = {
     "/v1/{shop}/discounts/{discount_id}/uses": "SELECT count(*) FROM promotions.use WHERE discount_id = 1",
     "/v1/{shop}/messages": "SELECT count(*) FROM notifications.notice",
     "/v1/{shop}/parcels": "SELECT count(*) FROM fulfilment.parcel",
+    "/v1/{shop}/pickups": "SELECT count(*) FROM fulfilment.parcel WHERE delivery = 'pick_up'",
+    "/v1/{shop}/stores": "SELECT count(*) FROM stores.store",
     "/v1/{shop}/payments/accounts": "SELECT count(*) FROM payments.connection",
     "/v1/{shop}/payments/differences": "SELECT count(*) FROM payments.difference",
     "/v1/{shop}/integrity/cases": "SELECT count(*) FROM integrity.cases",
@@ -91,6 +93,7 @@ ROWS_OF = {
     "/s/{shop}/orders": (r'/s/corner/orders/([0-9a-f-]{36})"', "SELECT id FROM orders.orders"),
     "/console/{shop}/discounts": (r'/discounts/(\d+)"', "SELECT id FROM promotions.discount"),
     "/console/{shop}/fulfilment": (r'/fulfilment/([0-9a-f-]{36})"', "SELECT id FROM fulfilment.parcel"),
+    "/console/{shop}/pickups": (r'/pickups/([0-9a-f-]{36})"', "SELECT id FROM fulfilment.parcel WHERE delivery = 'pick_up'"),
     "/console/{shop}/fapiao": (r'/fapiao/([0-9a-f-]{36})"', "SELECT id FROM fapiao.request"),
     "/console/{shop}/returns": (r'/returns/([0-9a-f-]{36})"', "SELECT id FROM returns.return"),
     "/console/{shop}/messages": (r'/messages/([0-9a-f-]{36})"', "SELECT id FROM notifications.notice"),
@@ -151,6 +154,7 @@ WHOLE = {
         r'<article [^>]*id="order-([0-9a-f-]{36})"',
         "SELECT id FROM supply.purchase_order WHERE state = 'sent'",
     ),
+    "/console/{shop}/stores": (r'/stores/(\d+)"', "SELECT id FROM stock.location"),
     "/console/{shop}/tills": (r'aria-labelledby="r-(\d+)"', "SELECT id FROM tills.register"),
     "/console/{shop}/tills/people": (r"/tills/people/(\d+)/end", "SELECT id FROM tills.assistant"),
     "/console/{shop}/shipping": (r"zone_id=(\d+)", "SELECT id FROM pricing.zone"),
@@ -179,7 +183,7 @@ ONE_THING = {
     "/console/{shop}/discounts/new", "/console/{shop}/discounts/{discount_id}", "/s/{shop}/coupons/{slug}",
     "/console/{shop}/discounts/{discount_id}/codes.csv", "/console/{shop}/shipping/method", "/console/{shop}/shipping/zone", "/console/{shop}/taxes/rate",
     "/console/{shop}/shows/{show_id}/report.json", "/console/{shop}/shows/{show_id}/studio", "/console/{shop}/shows/{show_id}/studio/prompter",
-    "/console/{shop}/shows/{show_id}/unpaid", "/console/{shop}/fulfilment/{parcel_id}", "/console/{shop}/fulfilment/prints/{sheet_id}",
+    "/console/{shop}/shows/{show_id}/unpaid", "/console/{shop}/fulfilment/{parcel_id}", "/console/{shop}/pickups/{parcel_id}", "/console/{shop}/stores/{location_id}", "/console/{shop}/fulfilment/prints/{sheet_id}",
     "/console/{shop}/fulfilment/prints/{sheet_id}/file", "/console/{shop}/invoices", "/console/{shop}/payments/account",
     "/console/{shop}/payments/disputes/{dispute_id}", "/console/{shop}/payments/disputes/{dispute_id}/evidence.html",
     "/console/{shop}/payments/disputes/{dispute_id}/evidence.pdf",
@@ -331,6 +335,8 @@ INSERT INTO pricing.tax_rate (shop_id, country, regions, postcodes, tax_class, n
 SELECT 1, 'DE', '{}', ARRAY[n::text], 'lists', 'Rate ' || n, '19', false FROM generate_series(1, %(rows)s) n;
 INSERT INTO fulfilment.parcel (id, shop_id, order_id, order_number, position, hold_id, location_id, delivery, state)
 SELECT gen_random_uuid(), 1, id, number, 1, hold_id, 1, 'ship', 'to_pick' FROM orders.orders;
+UPDATE fulfilment.parcel SET delivery = 'pick_up';
+INSERT INTO stores.store (shop_id, location_id, timezone, hours) SELECT 1, id, 'UTC', '[[],[],[],[],[],[],[]]' FROM stock.location;
 INSERT INTO returns.return (id, shop_id, order_id, order_number, position, buyer, journey, state, reason, note, asked_by)
 SELECT gen_random_uuid(), 1, id, number, 1, buyer, 'claim', 'requested', 'defective', '', 'buyer' FROM orders.orders;
 INSERT INTO fapiao.request (id, shop_id, order_id, order_number, buyer, kind, title, tax_id, email, note, via, locale, state)

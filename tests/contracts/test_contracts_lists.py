@@ -19,6 +19,7 @@ PAGED = (
     "paging.numbered",
     "warehouse.listing",
     "notices.page_of",
+    "pickups.listing",
     "reconciliation.desk",
 )
 
@@ -59,6 +60,7 @@ CUT = {
     "console/payments.py: disputes.waiting(limit=_SHOWN + 1)": LINKED,
     "console/product_bundles.py: catalog.products(limit=MOST_NAMES)": SAID,
     "console/product_bundles.py: goods[:MOST_NAMES]": SAID,
+    "templates/console/pickup.html: waits.pictures[:6]": "Faces; the words name all of it.",
     "console/stock_grid.py: locations[:1]": "The others are in the choice of places above it.",
     "console/studio.py: [*texts.items()][:1]": "One language of several.",
     "console/studio.py: chat.held(limit=HELD + 1)": SAID,

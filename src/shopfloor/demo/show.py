@@ -23,6 +23,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from shopfloor.demo.collect import collected, open_store
 from shopfloor.demo.counter import Counter, opened_counter, restocked
 from shopfloor.demo.merchant import EMAIL, Merchant, Show, Trouble, answer_as_supplier
 from shopfloor.demo.pictures import draw_missing
@@ -194,6 +195,7 @@ async def _run(
                 )
                 await say_report(stage, second)
         await close_counter(stage, counter, selling)
+        await collect_in_store(stage)
         shipped = await stage.merchant.ship_all(first.id)
         stage.say(f"{shipped} orders of the first show were shipped")
         await settle(stage)
@@ -479,6 +481,16 @@ async def close_counter(stage: Stage, counter: Counter, selling: asyncio.Task[No
     stage.say(
         f"{await restocked(stage.merchant)} ({stage.address}/console/{stage.merchant.slug}/stock/counts)"
     )
+
+
+async def collect_in_store(stage: Stage) -> None:
+    """A customer fetches an order from the store."""
+    number = await collected(stage.merchant, await open_store(stage.merchant))
+    if number is not None:
+        stage.say(
+            f"order #{number} was collected in the store "
+            f"({stage.address}/console/{stage.merchant.slug}/pickups?tab=done)"
+        )
 
 
 async def settle(stage: Stage) -> None:

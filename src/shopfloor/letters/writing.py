@@ -178,6 +178,7 @@ def write(about: About, context: Context) -> Letter:
     )
 
 
+_COLLECTED: Final = frozenset({Kind.READY_TO_COLLECT, Kind.COLLECT_REMINDER})
 _CODES: Final = frozenset({Kind.SIGN_IN_CODE, Kind.CONTACT_CODE})
 
 
@@ -202,6 +203,10 @@ def _values(about: About, context: Context, speech: _Speech) -> dict[str, str]:
             "total": speech.money(order.total_minor),
             "tracking": order.tracking,
         }
+    if about.kind in _COLLECTED:
+        collect = facts.get("collect") or {}
+        values["code"] = speech.say("code_is", code=collect["code"]) if collect else ""
+        values["date"] = speech.day(date.fromisoformat(collect["until"])) if collect else ""
     if "amount_minor" in facts:
         values["amount"] = speech.money(facts["amount_minor"])
     if facts.get("tracking"):
@@ -299,7 +304,7 @@ def _goods(about: About, context: Context, order: Told, speech: _Speech) -> tupl
 _RETURNS: Final = frozenset(
     {Kind.WITHDRAWAL, Kind.RETURN_ASKED, Kind.RETURN_APPROVED, Kind.RETURN_REFUSED, Kind.RETURNED}
 )
-_PARCELS: Final = frozenset({Kind.SHIPPED, Kind.READY_TO_COLLECT, *_RETURNS})
+_PARCELS: Final = frozenset({Kind.SHIPPED, Kind.READY_TO_COLLECT, Kind.COLLECT_REMINDER, *_RETURNS})
 _WITH_SUMS: Final = frozenset({
     Kind.ORDER_PLACED, Kind.ORDER_PAID, Kind.BALANCE_DUE, Kind.PAY_REMINDER, Kind.CANCELLED, Kind.REINSTATED,
     Kind.EXCHANGED, Kind.EDITED,
@@ -386,11 +391,32 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
         Kind.READY_TO_COLLECT,
     }:
         place = order.shipping_name or context.pick_up_at
-        found += [Fact(words["collect_at"], place)] if place else []
+        found += [Fact(words["collect_at"], place)] if place and "collect" not in facts else []
+    if about.kind in _COLLECTED and "collect" in facts:
+        found += _facts_of_pickup(facts["collect"], speech)
     leaves = {Kind.ORDER_PLACED, Kind.EXCHANGED, Kind.EDITED, Kind.SHIPPED}
     if order.delivery == "ship" and order.address and about.kind in leaves:
         found.append(Fact(words["ships_to"], _address(order)))
     return found
+
+
+def _facts_of_pickup(collect: Mapping[str, Any], speech: _Speech) -> list[Fact]:
+    """Where it waits, until when, and what to show."""
+    words = speech.words
+    names = dates.get_day_names("abbreviated", "format", speech.locale)
+    hours = [
+        speech.say("days", first=names[first], last=names[last], hours=spans)
+        if last > first
+        else f"{names[first]} {spans}"
+        for first, last, spans in collect["hours"]
+    ]
+    where = "\n".join(filter(None, [collect["name"], *collect["lines"], collect["phone"]]))
+    return [
+        Fact(words["collect_code"], collect["code"], strong=True),
+        Fact(words["collect_until"], speech.day(date.fromisoformat(collect["until"])), strong=True),
+        Fact(words["collect_at"], where),
+        *([Fact(words["open"], "\n".join(hours))] if hours else []),
+    ]
 
 
 def _about_money(about: About, speech: _Speech) -> list[Fact]:
@@ -572,6 +598,13 @@ def sample(
         "tracking_url": "https://www.sf-express.com/", "variant_id": 2,
         "promised_on": (now + timedelta(days=12)).date().isoformat(),
     }  # fmt: skip
+    if kind in _COLLECTED:
+        facts["collect"] = {
+            "code": "K7Q4MX", "until": (now + timedelta(days=7)).date().isoformat(),
+            "name": "湖滨店" if zh else "Quay Street", "phone": "",
+            "lines": ["湖滨路 1 号" if zh else "1 Quay Street", "杭州" if zh else "Hangzhou"],
+            "hours": [(0, 6, "10:00–22:00")],
+        }  # fmt: skip
     match kind:
         case Kind.PLACE_OFFERED:
             facts = {

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     DATE_CHANGED = "date_changed"
     SHIPPED = "shipped"
     READY_TO_COLLECT = "ready_to_collect"
+    COLLECT_REMINDER = "collect_reminder"
     DELIVERED = "delivered"
     WITHDRAWAL = "withdrawal"
     RETURN_ASKED = "return_asked"
@@ -141,7 +142,8 @@ TRAITS: Final[Mapping[Kind, Traits]] = {
     ),
     Kind.DATE_CHANGED: Traits(2, _DAYS, (*_ORDER, "product", "date"), about_order=True),
     Kind.SHIPPED: Traits(2, _DAYS, (*_ORDER, "tracking"), about_order=True),
-    Kind.READY_TO_COLLECT: Traits(2, _DAYS, _ORDER, about_order=True),
+    Kind.READY_TO_COLLECT: Traits(2, _DAYS, (*_ORDER, "code", "date"), about_order=True),
+    Kind.COLLECT_REMINDER: Traits(1, timedelta(days=1), (*_ORDER, "code", "date"), about_order=True),
     Kind.DELIVERED: Traits(3, _DAYS, _ORDER, about_order=True),
     Kind.WITHDRAWAL: Traits(0, _DAYS, (*_ORDER, "time"), about_order=True),
     Kind.RETURN_ASKED: Traits(1, _DAYS, (*_ORDER, "time"), about_order=True),

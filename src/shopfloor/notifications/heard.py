@@ -200,6 +200,29 @@ class ReadyToCollect:
 
     shop_id: int
     order_id: UUID
+    location_id: int
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class PickupReady:
+    name: ClassVar[str] = "pickups.pickup_ready"
+
+    shop_id: int
+    order_id: UUID
+    location_id: int
+    keep_until: datetime
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class PickupReminded:
+    name: ClassVar[str] = "pickups.pickup_reminded"
+
+    shop_id: int
+    order_id: UUID
+    location_id: int
+    keep_until: datetime
     lines: list[Line]
 
 

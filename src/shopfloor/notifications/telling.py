@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
-from shopfloor import catalog, fapiao, letters, live, purchases, sms, supply
+from shopfloor import catalog, fapiao, letters, live, pickups, purchases, sms, stores, supply
 from shopfloor.accounts import Role
+from shopfloor.kernel import addresses
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import now
@@ -150,6 +152,9 @@ async def delivered(tx: Tx, fact: heard.Delivered, fact_id: UUID) -> None:
 
 
 async def ready_to_collect(tx: Tx, fact: heard.ReadyToCollect, fact_id: UUID) -> None:
+    """Where buyers know the store, its pickups tell: with a code, and until when."""
+    if await stores.find(tx, shop_id=fact.shop_id, location_id=fact.location_id) is not None:
+        return
     await about_order(
         tx,
         Kind.READY_TO_COLLECT,
@@ -157,6 +162,47 @@ async def ready_to_collect(tx: Tx, fact: heard.ReadyToCollect, fact_id: UUID) ->
         order_id=fact.order_id,
         fact_id=fact_id,
         facts=_inside(fact.lines),
+    )
+
+
+async def pickup_ready(tx: Tx, fact: heard.PickupReady, fact_id: UUID) -> None:
+    await _about_pickup(tx, Kind.READY_TO_COLLECT, fact, fact_id)
+
+
+async def pickup_reminded(tx: Tx, fact: heard.PickupReminded, fact_id: UUID) -> None:
+    await _about_pickup(tx, Kind.COLLECT_REMINDER, fact, fact_id)
+
+
+async def _about_pickup(
+    tx: Tx, kind: Kind, fact: heard.PickupReady | heard.PickupReminded, fact_id: UUID
+) -> None:
+    """Unless it was handed over or cancelled meanwhile."""
+    store = await stores.find(tx, shop_id=fact.shop_id, location_id=fact.location_id)
+    waits = [
+        each
+        for each in await pickups.of_order(tx, shop_id=fact.shop_id, order_id=fact.order_id)
+        if each.state is pickups.State.READY
+    ]
+    if store is None or not waits:
+        return
+    last = (fact.keep_until - timedelta(seconds=1)).astimezone(ZoneInfo(store.timezone)).date()
+    collect = {
+        "code": waits[0].code,
+        "until": last.isoformat(),
+        "name": store.name,
+        "lines": addresses.lines(
+            street=store.street, city=store.city, region=store.region, postcode=store.postcode, country=""
+        ),
+        "phone": store.phone,
+        "hours": stores.hours.grouped(store.hours),
+    }
+    await about_order(
+        tx,
+        kind,
+        shop_id=fact.shop_id,
+        order_id=fact.order_id,
+        fact_id=fact_id,
+        facts={"collect": collect, **_inside(fact.lines)},
     )
 
 
@@ -602,6 +648,8 @@ HEARD: Final[Mapping[type[Any], Any]] = {
     heard.Tracked: tracked,
     heard.Delivered: delivered,
     heard.ReadyToCollect: ready_to_collect,
+    heard.PickupReady: pickup_ready,
+    heard.PickupReminded: pickup_reminded,
     heard.RefundPaid: refund_paid,
     heard.ReturnAsked: return_asked,
     heard.ReturnApproved: return_approved,

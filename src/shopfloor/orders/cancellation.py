@@ -29,11 +29,12 @@ async def cancel(
     note: str = "",
     why: Why | None = None,
     withdrawn: bool = False,
+    uncollected: bool = False,
 ) -> Order:
     """Units go back (the waitlist first), money too.  Cancelling twice is cancelling once.
 
     Raises CannotCancel: a buyer after paying (unless a promised date was missed, or the buyer has the right to
-    withdraw from the contract and does: `withdrawn`), anybody after shipping.
+    withdraw from the contract and does: `withdrawn`), anybody after shipping.  `uncollected`: nobody came for it in time.
     """
     found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)
     if found.status is Status.CANCELLED:
@@ -42,6 +43,8 @@ async def cancel(
     asks = Party.MERCHANT if withdrawn else by
     if not may_cancel(found, lines, by=asks, today=await today(tx, shop_id=shop_id)):
         raise CannotCancel(status=found.status, charged_minor=found.charged_minor)
+    if uncollected:
+        why = Why.NOT_COLLECTED
     if why is None:
         # A buyer cancels what is paid because it is late, or else withdraws from the contract.
         is_late = by is Party.BUYER and not withdrawn and found.charged_minor > 0

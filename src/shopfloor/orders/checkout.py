@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import live, payment_providers, payments, policies, purchases, stock
+from shopfloor import live, payment_providers, payments, policies, purchases, stock, stores
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
@@ -166,6 +166,18 @@ async def _checkout(
     terms, promised = await policies.promised(
         tx, shop_id=row.shop_id, product_ids=sorted({item.product_id for item in items})
     )
+    units: dict[int, int] = {}
+    for item in items:
+        units[item.variant_id] = units.get(item.variant_id, 0) + item.quantity
+    others_held = [] if basket is None else [line.id for line in basket.lines]
+    places = await stores.offered(
+        tx,
+        shop_id=row.shop_id,
+        pool_id=row.pool_id,
+        hold_ids=[row.id, *others_held],
+        units=units,
+        later=any(item.ready_on is not None for item in items),
+    )
     return Checkout(
         id=row.id,
         shop_id=row.shop_id,
@@ -206,6 +218,7 @@ async def _checkout(
             joins=await together.earlier(
                 tx, shop_id=row.shop_id, buyers=[row.buyer, *others], terms=terms, lock=lock
             ),
+            places=places,
         ),
         promised=promised,
     )
@@ -263,13 +276,16 @@ async def prepare(
     kept = checkout
     if kept_row is not row:
         kept = await _checkout(tx, kept_row, address=clean.address, asked=asked, lock=joining, others=others)
+    way = drafts.chosen(kept.quote, clean)
+    if way.store is not None and kept_row.held:
+        await keeping.at_store(tx, kept_row, way.store.store.location_id)
     draft = drafts.Draft(
         row=kept_row,
         form=clean,
         bundles=kept.bundles,
         promised=kept.promised,
         quote=kept.quote,
-        way=drafts.chosen(kept.quote, clean),
+        way=way,
         asked=asked,
         providers=providers,
         return_to=return_to,

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import payment_providers, payments, policies, pricing, promotions, stock
+from shopfloor import payment_providers, payments, policies, pricing, promotions, stock, stores
 from shopfloor.kernel import logs
 from shopfloor.kernel.batches import Batches
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
@@ -50,7 +50,12 @@ class Sent:
 
     @property
     def may_be_ordinary(self) -> bool:
-        return not self.also and not self.others and self.form.shipping_method != JOIN
+        return (
+            not self.also
+            and not self.others
+            and self.form.shipping_method != JOIN
+            and stores.location_of(self.form.shipping_method) is None
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def order_row(
     calculation: Mapping[str, Any] | None,
     return_terms: Mapping[str, Any] | None,
     joins_order_id: UUID | None = None,
+    location_id: int | None = None,
 ) -> dict[str, object]:
     """A draft as `insert_orders` writes it."""
     return {
@@ -73,6 +74,7 @@ def order_row(
         "shipping_name": shipping_name,
         "calculation": calculation,
         "joins_order_id": joins_order_id,
+        "location_id": location_id,
         "return_terms": return_terms,
     }
 
@@ -86,12 +88,12 @@ async def insert_orders(tx: Tx, rows: Sequence[Mapping[str, object]]) -> list[Or
           id, shop_id, checkout_id, hold_id, buyer, policy, offer_id, show_id, pool_id, host_id, host_name, show_ms,
           contact_name, contact_phone, contact_email, delivery, address, provider, method, note, locale, currency,
           goods_minor, shipping_minor, total_minor, first_minor, status, payment_status, fulfilment_status,
-          form_hash, key, tax_minor, shipping_name, calculation, joins_order_id, return_terms)
+          form_hash, key, tax_minor, shipping_name, calculation, joins_order_id, return_terms, location_id)
         SELECT
           id, shop_id, checkout_id, hold_id, buyer, policy, offer_id, show_id, pool_id, host_id, host_name, show_ms,
           contact_name, contact_phone, contact_email, delivery, address, provider, method, note, locale, currency,
           goods_minor, shipping_minor, total_minor, first_minor, 'draft', 'unpaid', 'unsecured',
-          form_hash, key, tax_minor, shipping_name, calculation, joins_order_id, return_terms
+          form_hash, key, tax_minor, shipping_name, calculation, joins_order_id, return_terms, location_id
           FROM jsonb_populate_recordset(NULL::orders.orders, %(rows)s::jsonb)
         RETURNING id, shop_id, number, checkout_id, hold_id, buyer, policy, offer_id, show_id, pool_id, host_id, host_name,
                   show_ms, contact_name, contact_phone, contact_email, delivery, address, provider, method, note,

@@ -176,6 +176,7 @@ def _row(draft: Draft, order_id: UUID, key: str) -> Mapping[str, object]:
         form_hash=form_hash(form),
         key=key,
         joins_order_id=None if way.joins is None else way.joins.id,
+        location_id=None if way.store is None else way.store.store.location_id,
     )
 
 

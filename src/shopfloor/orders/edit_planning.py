@@ -11,9 +11,10 @@ from shopfloor import (
     catalog,
     policies,
     promotions,
+    stores,
 )
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY, split_minor
+from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY, now, split_minor
 from shopfloor.orders import (
     checkout_queries,
     discounts,
@@ -302,7 +303,16 @@ async def _quote(
             waived_minor=found.waived_minor,
             waive=waive,
         ),
+        places=await _places(tx, found),
     )
+
+
+async def _places(tx: Tx, found: Order) -> list[stores.Offered]:
+    """The store where it is collected stays one, whatever that store offers by now."""
+    if found.collect_at is None:
+        return []
+    store = await stores.find(tx, shop_id=found.shop_id, location_id=found.collect_at)
+    return [] if store is None else [stores.Offered(store, now())]
 
 
 def _chosen(found: Order, quoted: quoting.Quote, change: Change) -> quoting.Way:

@@ -133,6 +133,7 @@ async def change_order(
     *,
     order_id: UUID,
     delivery: str,
+    location_id: int | None,
     address: Mapping[str, Any] | None,
     goods_minor: int,
     shipping_minor: int,
@@ -150,11 +151,13 @@ async def change_order(
            SET delivery = %(delivery)s, address = %(address)s, goods_minor = %(goods)s, shipping_minor = %(shipping)s,
                total_minor = %(goods)s::bigint + %(shipping)s::bigint, first_minor = %(first)s, tax_minor = %(tax)s,
                waived_minor = %(waived)s, shipping_name = %(shipping_name)s, calculation = %(calculation)s,
-               return_terms = %(return_terms)s, payment_due_at = %(payment_due_at)s, edits = edits + 1
+               return_terms = %(return_terms)s, payment_due_at = %(payment_due_at)s, edits = edits + 1,
+               location_id = %(location_id)s
          WHERE id = %(order_id)s
         """,
         order_id=order_id,
         delivery=delivery,
+        location_id=location_id,
         address=None if address is None else Jsonb(dict(address)),
         goods=goods_minor,
         shipping=shipping_minor,

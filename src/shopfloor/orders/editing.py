@@ -277,6 +277,7 @@ async def _write(tx: Tx, plan: Plan) -> None:
         tx,
         order_id=found.id,
         delivery=way.delivery,
+        location_id=None if way.store is None else way.store.store.location_id,
         address=plan.address if way.delivery is Delivery.SHIP else None,
         goods_minor=way.totals.goods.minor,
         shipping_minor=way.totals.shipping.minor,

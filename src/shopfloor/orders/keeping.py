@@ -11,7 +11,8 @@ from shopfloor.orders import checkout_queries
 from shopfloor.orders.checkout_form import Form, contact_keys
 from shopfloor.orders.checkout_snapshot import from_lots, plain
 from shopfloor.orders.models import Bundle, Item
-from shopfloor.orders.refusals import ContactLimit
+from shopfloor.orders.quoting import NOT_IN_STORE
+from shopfloor.orders.refusals import ContactLimit, FormRefused
 
 # A hold lasts at least this long once its buyer has sent the form: the provider needs time to answer.
 PAYMENT_SECONDS: Final = 180
@@ -46,6 +47,15 @@ async def keep_units(
     items = from_lots(msgspec.convert(row.items, list[Item]), hold)
     await checkout_queries.set_items(tx, id=row.id, items=plain(items), renewed=True)
     return await reload(tx, row)
+
+
+async def at_store(tx: Tx, row: checkout_queries.CheckoutRow, location_id: int) -> None:
+    """What is held for a locked checkout is held at this store.  Raises FormRefused where somebody else was faster."""
+    moved = await stock.Promised.to_location(
+        tx, hold_id=row.id, location_id=location_id, reason=f"to be collected: {row.id}"
+    )
+    if not moved:
+        raise FormRefused(fields={"delivery": NOT_IN_STORE})
 
 
 async def reload(tx: Tx, row: checkout_queries.CheckoutRow) -> checkout_queries.CheckoutRow:

@@ -101,14 +101,23 @@ async def secure(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> bool:
     lapsed, or newly taken where nothing was held before.  False when they cannot be had.
     """
     if found.hold_id in await stock.confirm(tx, [found.hold_id]):
-        return True
+        return await to_its_store(tx, found)
     if await _has_hold(tx, found):
         [answer] = await stock.rehold(tx, [found.hold_id], hold_seconds=_REHOLD_SECONDS)
     else:
         [answer] = await stock.reserve(tx, [await _request(tx, found, lines)])
     if isinstance(answer, stock.Refused):
         return False
-    return found.hold_id in await stock.confirm(tx, [found.hold_id])
+    return found.hold_id in await stock.confirm(tx, [found.hold_id]) and await to_its_store(tx, found)
+
+
+async def to_its_store(tx: Tx, found: Order) -> bool:
+    """Where it is collected in a store, its units are that store's.  False when they cannot be had there."""
+    if found.collect_at is None:
+        return True
+    return await stock.Promised.to_location(
+        tx, hold_id=found.hold_id, location_id=found.collect_at, reason=f"to be collected: {found.id}"
+    )
 
 
 async def note_arrivals(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from shopfloor import payments, purchases, stock
+from shopfloor import payments, purchases, stock, stores
 from shopfloor.fulfilment import Delivery
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_MINOR, Money, split_minor
@@ -72,6 +72,7 @@ class Why(StrEnum):
     LATE = "late"
     SOLD_OUT = "sold_out"
     DECLINED = "declined"
+    NOT_COLLECTED = "not_collected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +242,12 @@ class Order:
     @property
     def total(self) -> Money:
         return Money(self.total_minor, self.currency)
+
+    @property
+    def collect_at(self) -> int | None:
+        """The store where its buyer collects it, as chosen at checkout."""
+        shipping = (self.calculation or {}).get("shipping") or {}
+        return stores.location_of(str(shipping.get("method") or ""))
 
     @property
     def refund_owed_minor(self) -> int:

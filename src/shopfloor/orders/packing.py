@@ -6,7 +6,7 @@ from uuid import UUID
 from shopfloor import fulfilment, purchases
 from shopfloor.kernel.database import Tx
 from shopfloor.orders import queries, together
-from shopfloor.orders.lifecycle import lock
+from shopfloor.orders.lifecycle import lock, to_its_store
 from shopfloor.orders.models import Delivery, Order, OrderLine, Status
 from shopfloor.orders.refusals import NotPaid, NotReady, OrderClosed
 from shopfloor.orders.statuses import due
@@ -24,6 +24,8 @@ async def plan(tx: Tx, found: Order) -> None:
     """Put what may leave of a locked order into parcels, and nothing twice."""
     if found.status not in OPEN or not found.secured:
         return
+    # What an edit brought may be elsewhere; what isn't in the store is fetched from where it is.
+    await to_its_store(tx, found)
     lines = await queries.lines(tx, order_id=found.id)
     await _plan_lines(tx, found, [line for line in lines if line.id in leavable(found, lines)])
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from shopfloor import policies, pricing, promotions, purchases
+from shopfloor import policies, pricing, promotions, purchases, stores
 from shopfloor.kernel.countries import COUNTRIES
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
@@ -18,6 +18,8 @@ from shopfloor.orders.models import Bundle, Delivery, Item, Totals, totals
 from shopfloor.orders.refusals import FormRefused
 from shopfloor.policies import ShopTerms
 
+NOT_IN_STORE: Final = "not_in_store"
+"""What is wrong with a store that hasn't got all of it."""
 SHIP, PICK_UP = "ship", "pick_up"
 """The ways of a shop that has set none: everywhere at one price, and pick-up."""
 
@@ -42,19 +44,23 @@ class Way:
     taken: list[promotions.Taken]
     joins: together.Earlier | None = None
     """The order in whose parcel it leaves."""
+    store: stores.Offered | None = None
+    """The store at which it is collected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
     """`asks_country`: the country of the address decides; `place` is the one these prices are for.
 
-    `countries`: those that something is brought to; empty where all are.
+    `countries`: those that something is brought to; empty where all are.  `lacking`: stores at which it could be
+    collected if they had all of it.
     """
 
     ways: list[Way]
     place: pricing.Place
     asks_country: bool
     countries: list[str]
+    lacking: Sequence[stores.Offered] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +104,13 @@ async def quote(
     address: Address | None = None,
     joins: together.Earlier | None = None,
     again: "Again | None" = None,
+    places: Sequence[stores.Offered] = (),
 ) -> Quote:
     """With `joins` also as it goes in the parcel of that order, named first.  Without an address that names a country: as
     the goods would go within the shop's own.
 
-    `again`: an order that was placed is changed; then only the discounts that it has are asked.
+    `again`: an order that was placed is changed; then only the discounts that it has are asked.  `places`: the stores
+    at which it can be collected.
 
     Raises purchases.BadPurchase when the sum is beyond what the product accepts.
     """
@@ -114,7 +122,9 @@ async def quote(
         if again is None
         else again.discounts
     )
-    wanted = Wanted(currency, items, bundles, terms, asked, goods, found, address, joins, again)
+    wanted = Wanted(
+        currency, items, bundles, terms, asked, goods, found, address, joins, again, places=places
+    )
     with _within_range():
         prices = await pricing.Prices.ask(tx, wanted.questions(), shop_id=shop_id, dated=again is not None)
     return wanted.quote(prices)
@@ -136,6 +146,7 @@ class Wanted:
     again: "Again | None" = None
     delivery: Delivery | None = None
     """The only one that is asked for, where it is known."""
+    places: Sequence[stores.Offered] = ()
 
     def questions(self) -> list[Callable[[pricing.Prices], Any]]:
         """As it goes, and in the parcel that it may join."""
@@ -158,7 +169,8 @@ class Wanted:
             pricing.Prices.quote,
             currency=self.currency,
             lines=lines,
-            otherwise=_simple(self.terms),
+            # Who may choose a store is not sent to a place without a name.
+            otherwise=_simple(self.terms, pick_up=not self.places),
             ordered=self.again,
             discounts=[each.rule(products) for each in self.found.offered],
             budgets={
@@ -167,6 +179,7 @@ class Wanted:
                 if each.discount.left_minor is not None
             },
             kinds=_kinds(self.delivery),
+            also=[_method(each.store) for each in self.places if each.is_there],
         )
         own = partial(ask, place=place_of(self.address), instead=together.FREE if in_other_parcel else None)
         if self.joins is None:
@@ -176,12 +189,16 @@ class Wanted:
     def quote(self, prices: Sequence[Any]) -> Quote:
         """From the answers to its questions."""
         own, *joined = prices
-        make = partial(_way, items=self.items, currency=self.currency, asked=self.asked, found=self.found)
+        at = {each.store.method: each for each in self.places}
+        make = partial(
+            _way, items=self.items, currency=self.currency, asked=self.asked, found=self.found, at=at
+        )
         ways = [
             *(replace(make(way), joins=self.joins) for each in joined for way in each.ways),
             *(make(way) for way in own.ways),
         ]
-        return Quote(ways, own.place, own.asks_country, own.countries)
+        lacking = [each for each in self.places if not each.is_there]
+        return Quote(ways, own.place, own.asks_country, own.countries, lacking)
 
     def reckoned(self, prices: pricing.Prices) -> Quote:
         """Raises purchases.BadPurchase when the sum is beyond what the product accepts."""
@@ -210,11 +227,15 @@ def chosen(quoted: Quote, form: Form) -> Way:
     joining = form.shipping_method == JOIN
     if not joining and form.delivery is Delivery.SHIP:
         check_country(quoted, form.address)
+    only_store = len([way for way in quoted.ways if way.delivery is Delivery.PICK_UP]) == 1
     for way in quoted.ways:
-        # Nobody's order joins another unless its buyer chose so.
-        asked_for = form.shipping_method == way.id or (not form.shipping_method and way.joins is None)
+        # Nobody's order joins another, or waits in one of several stores, unless its buyer chose so.
+        as_usual = way.joins is None and (way.store is None or only_store)
+        asked_for = form.shipping_method == way.id or (not form.shipping_method and as_usual)
         if way.delivery is form.delivery and asked_for:
             return way
+    if stores.location_of(form.shipping_method) is not None:
+        raise FormRefused(fields={"delivery": NOT_IN_STORE})
     raise FormRefused(fields={"delivery": "parcel_gone" if joining else "not_to_this_place"})
 
 
@@ -226,6 +247,8 @@ def return_terms(
     """
     address = form.address if way.joins is None else way.joins.to
     place = place_of(address) if way.delivery is Delivery.SHIP else None
+    if way.store is not None and way.store.store.country:
+        place = pricing.Place(country=way.store.store.country)
     rules = promised.rules
     alone = [each for each in quoted.ways if each.delivery is Delivery.SHIP and each.joins is None]
     return {
@@ -248,7 +271,7 @@ def whole(bundles: Sequence[Bundle], items: Sequence[Item]) -> list[Bundle]:
     ]
 
 
-def _simple(terms: ShopTerms) -> pricing.Shipping:
+def _simple(terms: ShopTerms, *, pick_up: bool) -> pricing.Shipping:
     """The one price of a shop that has no zones."""
     return pricing.Shipping(
         zones=[pricing.Zone(id="all", countries=["*"])],
@@ -256,8 +279,17 @@ def _simple(terms: ShopTerms) -> pricing.Shipping:
             pricing.Method(
                 id=SHIP, zone="all", amount=terms.shipping_minor, free_from=terms.free_shipping_from_minor
             ),
-            pricing.Method(id=PICK_UP, kind=pricing.DeliveryKind.PICK_UP),
+            *([pricing.Method(id=PICK_UP, kind=pricing.DeliveryKind.PICK_UP)] if pick_up else []),
         ],
+    )
+
+
+def _method(store: stores.Store) -> pricing.Method:
+    """Collecting costs nothing, and is taxed where the store is."""
+    return pricing.Method(
+        id=store.method,
+        kind=pricing.DeliveryKind.PICK_UP,
+        place=pricing.Place(country=store.country, region=store.region, postcode=store.postcode),
     )
 
 
@@ -275,6 +307,7 @@ def _way(
     currency: str,
     asked: discounts.Asked,
     found: promotions.Candidates,
+    at: Mapping[str, stores.Offered],
 ) -> Way:
     priced = [
         replace(
@@ -292,7 +325,7 @@ def _way(
         field=way.id if way.id in {SHIP, PICK_UP} else f"{delivery}_{way.id}",
         kind=way.kind,
         delivery=delivery,
-        name=way.name,
+        name=at[way.id].store.name if way.id in at else way.name,
         note=way.note,
         totals=totals(priced, currency=currency, shipping_minor=way.breakdown.totals.shipping),
         breakdown=way.breakdown,
@@ -300,4 +333,5 @@ def _way(
         items=priced,
         codes=discounts.told_of_codes(asked, found, way.breakdown),
         taken=discounts.taken_of(found, way.breakdown),
+        store=at.get(way.id),
     )

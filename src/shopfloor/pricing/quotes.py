@@ -13,7 +13,17 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.pricing import service, waiving
-from shopfloor.pricing.models import Breakdown, DeliveryKind, Discount, Line, Place, Question, Shipping, plain
+from shopfloor.pricing.models import (
+    Breakdown,
+    DeliveryKind,
+    Discount,
+    Line,
+    Method,
+    Place,
+    Question,
+    Shipping,
+    plain,
+)
 from shopfloor.pricing.price import Checked, by_way, checked
 from shopfloor.pricing.records import Rules
 from shopfloor.pricing.refusals import NoSuchDelivery
@@ -103,6 +113,7 @@ class Prices:
         as_paid: bool = False,
         ordered: Ordered | None = None,
         kinds: Collection[DeliveryKind] = tuple(DeliveryKind),
+        also: Sequence[Method] = (),
     ) -> Quoted:
         """`otherwise`: how a shop delivers that has set nothing; `instead` of whatever it has set.  `as_paid`: the prices of
         the lines are what is paid, with the tax, whatever the shop's prices are.  Without a place: as within the shop's own
@@ -110,7 +121,8 @@ class Prices:
 
         `budgets`: what is left for some of the `discounts`; one that would come to more does not apply at all, so that
         nobody gets less of it than was announced.  `ordered`: it is the price of an order that was placed before, which is
-        changed.  `kinds`: of the ways of delivery only these are priced.  Raises what `price` raises.
+        changed.  `kinds`: of the ways of delivery only these are priced.  `also`: ways beside those of the shop, whose names
+        the caller knows.  Raises what `price` raises.
         """
         rules = self.rules
         home = rules.taxes.origin.country or next(
@@ -123,13 +135,16 @@ class Prices:
             assert self.zone is not None, "asked for what is dated"
             day = ordered.at.astimezone(self.zone).date()
             taxes = msgspec.structs.replace(taxes, included=ordered.included)
+        shipping = rules.shipping if rules.has_delivery else otherwise
+        if also:
+            shipping = msgspec.structs.replace(shipping, methods=[*shipping.methods, *also])
         question = Question(
             currency=currency,
             date=day,
             lines=list(lines),
             destination=place if place is not None and rules.asks_country else Place(country=home),
             taxes=taxes,
-            shipping=instead or (rules.shipping if rules.has_delivery else otherwise),
+            shipping=instead or shipping,
             discounts=list(discounts),
         )
         own = {str(method.id): method for method in rules.methods}

@@ -17,7 +17,7 @@ from shopfloor.notices import Kind
 
 # What may go by SMS; the shop chooses among them.
 KINDS: Final = (
-    Kind.SIGN_IN_CODE, Kind.SHIPPED, Kind.READY_TO_COLLECT, Kind.PLACE_OFFERED, Kind.BALANCE_DUE,
+    Kind.SIGN_IN_CODE, Kind.SHIPPED, Kind.READY_TO_COLLECT, Kind.COLLECT_REMINDER, Kind.PLACE_OFFERED, Kind.BALANCE_DUE,
 )  # fmt: skip
 LONGEST_WORDS: Final = 600
 MOST_SEGMENTS: Final = 6

@@ -57,6 +57,7 @@ from shopfloor.web.console import (
     orders,
     overview,
     payments,
+    pickups,
     plan,
     product_import,
     product_list,
@@ -70,6 +71,7 @@ from shopfloor.web.console import (
     stock,
     stock_grid,
     stock_papers,
+    stores,
     studio,
     suppliers,
     taxes,
@@ -98,7 +100,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections, tills,
+        sign_in, account, overview, networks, shows, studio, report, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections, tills, pickups, stores,
         product_import, products, stock_grid, stock_papers, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip

@@ -36,7 +36,7 @@ from shopfloor.sms import offers as offers_of
 from shopfloor.sms import want
 from shopfloor.web import cart as carts
 from shopfloor.web import fapiao as fapiaos
-from shopfloor.web import paying
+from shopfloor.web import paying, store_words
 from shopfloor.web.customer_account import pastes_addresses
 from shopfloor.web.customers import token_of
 from shopfloor.web.languages import N_, Language, language_of, speak
@@ -61,6 +61,7 @@ FIELD_ERRORS: Final = {
     "not_an_address": N_("Enter a valid email address."),
     "not_for_this_delivery": N_("Cash is available for pickup only."),
     "not_to_this_place": N_("This delivery isn't available for your address. Choose another one."),
+    "not_in_store": N_("This store no longer has everything. Choose another one, or have it sent."),
     "parcel_gone": N_("That order has been packed or cancelled. Choose how this one is sent."),
     "code_unknown": N_("This code doesn't exist. Check the spelling, or leave the field empty."),
     "code_not_started": N_("This code isn't valid yet."),
@@ -475,6 +476,10 @@ def _checkout_page(
         offers_sms=offers_sms,
         wanted=WANTED,
         no_return=_not_returned(begun, texts, language),
+        store_of={
+            way.id: store_words.choice(way.store, language) for way in quoted.ways if way.store is not None
+        },
+        lacking=store_words.lacking(quoted.lacking, sum(item.quantity for item in begun.items), language),
         fapiao_kinds=fapiaos.kinds(language, none=True) if asks_fapiao else [],
         events=[("begin_checkout", facts)] if status == 200 else [],
     )

@@ -1,9 +1,10 @@
 """The receipt of an order: where it stands, its papers, and what its buyer can still do."""
 
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import Form, Request
+from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import (
@@ -13,11 +14,14 @@ from shopfloor import (
     fulfilment,
     invoicing,
     orders,
+    pickups,
     policies,
     returns,
     sms,
+    stores,
 )
 from shopfloor.fulfilment import Delivery
+from shopfloor.kernel import late
 from shopfloor.kernel.errors import Conflict, Refusal
 from shopfloor.kernel.http import Db, public_link
 from shopfloor.kernel.records import dataclass
@@ -25,7 +29,7 @@ from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money
 from shopfloor.shoppers.api import Shopper
-from shopfloor.web import paying
+from shopfloor.web import paying, store_words
 from shopfloor.web.checkout import Key
 from shopfloor.web.languages import N_, language_of, speak
 from shopfloor.web.papers import pdf
@@ -33,6 +37,11 @@ from shopfloor.web.parts import texts_sold
 from shopfloor.web.refusals import message_of
 from shopfloor.web.replays import shots_of_page
 from shopfloor.web.templating import flash, render
+
+if TYPE_CHECKING:
+    import segno
+else:
+    segno = late.module("segno")
 
 router = Router(include_in_schema=False)
 
@@ -60,7 +69,15 @@ async def receipt(
         offers_sms = await sms.offers(tx, shop_id=found.id)
         by_sms = await sms.is_wanted(tx, shop_id=found.id, order_id=order_id)
         shots = await shots_of_page(tx, found, view.page)
+        place = view.order.collect_at
+        store = None if place is None else await stores.find(tx, shop_id=found.id, location_id=place)
+        waits = [
+            each
+            for each in await pickups.of_order(tx, shop_id=found.id, order_id=order_id)
+            if each.state is pickups.State.READY
+        ]
     order = view.order
+    language = language_of(request, found.locale)
     return render(
         request,
         "shop/order.html",
@@ -73,6 +90,12 @@ async def receipt(
         parcels=[each for each in parcels if each.state is not fulfilment.State.CANCELLED],
         lines_by_id={line.id: line for line in view.lines},
         papers=papers,
+        store=None if store is None else store_words.told(store, language),
+        waits=waits[0] if waits and store is not None else None,
+        kept_until=store_words.last_day(waits[0].keep_until, store.timezone, language)
+        if waits and store is not None
+        else "",
+        code_drawn=_drawn(request, found.slug, waits[0].code) if waits and store is not None else None,
         offer=offer,
         exchanges=exchanges,
         send_to=send_to,
@@ -97,6 +120,12 @@ async def receipt(
         by_hand=[way.name for way in paying.by_hand(view)],
         events=[("page_view", {"shop_id": found.id, "order_id": str(order.id)})],
     )
+
+
+def _drawn(request: Request, slug: str, code: str) -> Markup:
+    """What an assistant scans: it leads to this order in the console."""
+    link = public_link(request, f"/console/{slug}/pickups?code={code}")
+    return Markup(segno.make(str(link), error="m").svg_inline(scale=5, border=2))  # noqa: S704 -- made by segno
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ EVENTS: Final = (
     "orders.order_placed", "orders.order_paid", "orders.order_cancelled", "orders.order_reinstated",
     "orders.order_edited", "orders.order_refunded", "orders.refund_paid", "orders.order_shipped", "orders.order_delivered",
     "fulfilment.parcel_shipped", "fulfilment.ready_to_collect", "fulfilment.parcel_delivered",
+    "pickups.pickup_ready", "pickups.pickup_handed_over", "pickups.pickup_released",
     "returns.return_asked", "returns.return_approved", "returns.return_refused", "returns.return_received",
     "returns.return_refunded", "returns.return_exchanged", "returns.return_closed",
     "fapiao.requested", "fapiao.red_requested", "fapiao.recorded",

@@ -26,6 +26,7 @@ _MONEY: Final[Mapping[str, tuple[str, str]]] = {
 }
 _PARCEL: Final[Mapping[str, tuple[str, str]]] = {
     "made": (N_("Parcel %(parcel)s on the list"), ""),
+    "accepted": (N_("Parcel %(parcel)s taken on"), ""),
     "picked": (N_("Parcel %(parcel)s picked"), ""),
     "packed": (N_("Parcel %(parcel)s packed"), ""),
     "ready_to_collect": (N_("Parcel %(parcel)s ready for pickup"), ""),

@@ -29,6 +29,8 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "customers": Place("/customers", _P.ORDERS_VIEW, N_("Customers"), "heart"),
         "fulfilment": Place("/fulfilment", _P.ORDERS_VIEW, N_("Fulfilment"), "box"),
         "returns": Place("/returns", _P.ORDERS_VIEW, N_("Returns"), "return"),
+        "pickups": Place("/pickups", _P.ORDERS_VIEW, N_("To collect"), "bag"),
+        "stores": Place("/stores", _P.STOCK_VIEW, N_("Stores")),
         "products": Place("/products", _P.CATALOG_VIEW, N_("Products"), "tag"),
         "collections": Place("/collections", _P.CATALOG_VIEW, N_("Collections")),
         "stock": Place("/stock", _P.STOCK_VIEW, N_("Stock"), "shelf"),

@@ -1,5 +1,6 @@
 """Cases of a show: what is noticed is told, tagged, ruled on and appealed, and what is net follows."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
@@ -129,6 +130,44 @@ async def test_a_ruling_changes_what_is_net_and_stays_on_record(evening: Made) -
         checks = await integrity.audit(tx)
     assert (back.state, back.appealed_at, back.ruled_at) == (integrity.State.OPEN, None, None)
     assert [check.name for check in checks if not check.passed] == []
+
+
+async def test_of_two_rulings_at_once_the_second_is_told(evening: Made) -> None:
+    night = await evening(
+        crowds.brushing(3, orders=70, counts=(10, 10, 10), delay=5 * crowds.HOUR, settled=0), after=crowds.DAY
+    )
+    await looked(night)
+    case = await the_case(night)
+    async with night.db.transaction() as tx:
+        seen = integrity.Seen.read((await integrity.case_file(tx, shop_id=SHOP, case_id=case.id)).seen)
+
+    async def rules(ruling: integrity.Ruling) -> integrity.Case:
+        async with night.db.transaction() as tx:
+            return await integrity.rule(
+                tx, shop_id=SHOP, case_id=case.id, ruling=ruling, note="I looked.", person_id=1, seen=seen
+            )
+
+    both = (integrity.Ruling.GENUINE, integrity.Ruling.INVALID)
+    answers = await asyncio.gather(*(rules(each) for each in both), return_exceptions=True)
+
+    [done] = [each for each in answers if isinstance(each, integrity.Case)]
+    [told] = [each for each in answers if isinstance(each, integrity.CaseMoved)]
+    async with night.db.transaction() as tx:
+        file = await integrity.case_file(tx, shop_id=SHOP, case_id=case.id)
+    assert told.facts["state"] == str(done.state) == str(file.case.state)
+    assert [each.kind for each in file.entries] == ["tagged", str(done.state)]
+
+    async with night.db.transaction() as tx:
+        with pytest.raises(integrity.CaseMoved):
+            await integrity.rule(
+                tx, shop_id=SHOP, case_id=case.id, ruling=integrity.Ruling.OPEN, note="Blindly.", person_id=1,
+                unless_ruled=True,
+            )  # fmt: skip
+        back = await integrity.rule(
+            tx, shop_id=SHOP, case_id=case.id, ruling=integrity.Ruling.OPEN, note="Once more.", person_id=1,
+            seen=integrity.Seen.read(file.seen),
+        )  # fmt: skip
+    assert back.state is integrity.State.OPEN
 
 
 async def test_what_was_judged_is_put_into_the_statement_of_the_show(evening: Made) -> None:

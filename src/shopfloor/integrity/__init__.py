@@ -12,6 +12,7 @@ from shopfloor.integrity.events import CaseRuled
 from shopfloor.integrity.jobs import JUDGE, OfShow, ask_due, ask_judgement, make_judgement
 from shopfloor.integrity.models import (
     Case,
+    CaseMoved,
     CaseNotFound,
     Class,
     Reason,
@@ -21,6 +22,7 @@ from shopfloor.integrity.models import (
     Summary,
 )
 from shopfloor.integrity.service import (
+    Seen,
     appeal,
     case_file,
     forget_buyers,
@@ -30,6 +32,7 @@ from shopfloor.integrity.service import (
     orders_of,
     page_of,
     rule,
+    summaries,
     summary,
 )
 from shopfloor.kernel import late
@@ -42,12 +45,14 @@ else:
 __all__ = [
     "JUDGE",
     "Case",
+    "CaseMoved",
     "CaseNotFound",
     "CaseRuled",
     "Class",
     "OfShow",
     "Reason",
     "Ruling",
+    "Seen",
     "State",
     "Subject",
     "Summary",
@@ -66,5 +71,6 @@ __all__ = [
     "orders_of",
     "page_of",
     "rule",
+    "summaries",
     "summary",
 ]

@@ -13,6 +13,7 @@ from shopfloor.auth.api import allowed
 from shopfloor.integrity import service
 from shopfloor.integrity.models import (
     Case,
+    CaseMoved,
     CaseNotFound,
     CaseOrder,
     NoteMissing,
@@ -35,6 +36,13 @@ class Ruled(BaseModel):
 
     ruling: Ruling
     note: str = Field(max_length=service.NOTE)
+    seen: str | None = Field(
+        default=None,
+        max_length=60,
+        pattern=r"^(open|lifted|invalid|genuine)\.[0-9]{1,17}$",
+        description="The `seen` of the case file you decided by. Needed to change a ruling: who decides on what was "
+        "ruled meanwhile is refused.",
+    )
 
 
 class Appealed(BaseModel):
@@ -104,7 +112,9 @@ async def case_orders(
     return with_links(request, response, found)
 
 
-@router.post("/integrity/cases/{case_id:uuid}/rulings", responses=refusals(CaseNotFound, NoteMissing))
+@router.post(
+    "/integrity/cases/{case_id:uuid}/rulings", responses=refusals(CaseNotFound, NoteMissing, CaseMoved)
+)
 async def rule(case_id: UUID, body: Ruled, actor: Judge, db: Db) -> Case:
     """Decide; the net figures change from then on.  By whom, when and why is kept."""
     async with db.transaction() as tx:
@@ -115,6 +125,8 @@ async def rule(case_id: UUID, body: Ruled, actor: Judge, db: Db) -> Case:
             ruling=body.ruling,
             note=body.note,
             person_id=actor.person_id,
+            seen=None if body.seen is None else service.Seen.read(body.seen),
+            unless_ruled=body.seen is None,
         )
 
 

@@ -31,6 +31,29 @@ async def judgement(tx: Tx, *, shop_id: int, show_id: int) -> Judgement | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class JudgementOf:
+    show_id: int
+    version: int
+    policy: str
+    as_of: datetime
+    currency: str | None
+    figures: Any
+
+
+async def judgements(tx: Tx, *, shop_id: int, show_ids: Sequence[int]) -> list[JudgementOf]:
+    """The newest of each show."""
+    return await tx.every(
+        JudgementOf,
+        """
+        SELECT DISTINCT ON (show_id) show_id, version, policy, as_of, currency, figures FROM integrity.judgement
+         WHERE shop_id = %(shop_id)s AND show_id = ANY(%(show_ids)s::bigint[]) ORDER BY show_id, version DESC
+        """,
+        shop_id=shop_id,
+        show_ids=list(show_ids),
+    )
+
+
 async def insert_judgement(
     tx: Tx,
     *,

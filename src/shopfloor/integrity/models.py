@@ -22,6 +22,12 @@ class NotJudged(NotFound):
     code = "integrity.not_judged"
 
 
+class CaseMoved(Conflict):
+    """Somebody ruled on this case since the page was opened."""
+
+    code = "integrity.case_moved"
+
+
 class NoteMissing(Invalid):
     """A ruling, or an appeal, needs a note that says why."""
 
@@ -183,6 +189,17 @@ class Summary:
     cases: int
     open_cases: int
     review_orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A show's figures from gross to net, as they were judged last."""
+
+    show_id: int
+    version: int
+    policy: str
+    as_of: datetime
+    figures: Mapping[str, Net]
 
 
 FIGURES: Final = ("orders_placed", "orders_paid", "gmv_placed", "gmv_paid", "gmv_net", "uv", "likes")

@@ -1,7 +1,7 @@
 """Look at a show, keep cases, decide about them, tell what is net.  Verbs take `tx` first."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -12,10 +12,12 @@ from shopfloor.integrity.events import CaseRaised, CaseRuled, ShowJudged
 from shopfloor.integrity.models import (
     FIGURES,
     Case,
+    CaseMoved,
     CaseNotFound,
     CaseOrder,
     Class,
     Entry,
+    Judged,
     Net,
     NoteMissing,
     NothingToAppeal,
@@ -38,6 +40,7 @@ _SAME: Final = 0.5
 # What was ruled on stays as it was ruled on; so many new ones beside it are a case of their own.
 _BESIDE: Final = 5
 NOTE: Final = 2_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,15 +248,56 @@ async def summary(tx: Tx, *, shop_id: int, show_id: int) -> Summary | None:
     )
 
 
+async def summaries(tx: Tx, *, shop_id: int, show_ids: Sequence[int]) -> list[Judged]:
+    """Those of these shows that were judged, without their cases."""
+    return [
+        Judged(
+            each.show_id,
+            each.version,
+            each.policy,
+            each.as_of,
+            {key: Net(key, *each.figures[key]) for key in FIGURES if key in each.figures},
+        )
+        for each in await look_queries.judgements(tx, shop_id=shop_id, show_ids=show_ids)
+    ]
+
+
 # Cases.
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """The state of a case that somebody decides by: of two who decide at once, the second has not seen the first.
+
+    `ruled_at` is in microseconds since 1970, 0 where nobody has ruled.
+    """
+
+    state: State
+    ruled_at: int
+
+    @classmethod
+    def of(cls, case: Case) -> "Seen":
+        if case.ruled_at is None:
+            return cls(case.state, 0)
+        return cls(case.state, (case.ruled_at - _EPOCH) // timedelta(microseconds=1))
+
+    def __str__(self) -> str:
+        return f"{self.state}.{self.ruled_at}"
+
+    @classmethod
+    def read(cls, text: str) -> "Seen":
+        """What `str` wrote.  Raises ValueError."""
+        state, _, at = text.partition(".")
+        return cls(State(state), int(at))
+
+
+@dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A case with all that happened in it, the oldest first."""
+    """A case with all that happened in it, the oldest first.  `seen` goes back with a ruling (`Seen`)."""
 
     case: Case
     entries: list[Entry]
+    seen: str
 
 
 async def page_of(
@@ -277,7 +321,8 @@ async def page_of(
 
 async def case_file(tx: Tx, *, shop_id: int, case_id: UUID) -> CaseFile:
     """Raises CaseNotFound."""
-    return CaseFile(await _case(tx, shop_id, case_id), await queries.entries(tx, case_id=case_id))
+    case = await _case(tx, shop_id, case_id)
+    return CaseFile(case, await queries.entries(tx, case_id=case_id), str(Seen.of(case)))
 
 
 async def orders_of(
@@ -300,14 +345,29 @@ async def orders_of(
     )
 
 
-async def rule(tx: Tx, *, shop_id: int, case_id: UUID, ruling: Ruling, note: str, person_id: int) -> Case:
+async def rule(
+    tx: Tx,
+    *,
+    shop_id: int,
+    case_id: UUID,
+    ruling: Ruling,
+    note: str,
+    person_id: int,
+    seen: Seen | None = None,
+    unless_ruled: bool = False,
+) -> Case:
     """A person decides.  The net figures change from then on; what was decided before stays on record.
 
-    Raises CaseNotFound, NoteMissing.
+    `seen`: what stood there when they decided.  Who decides on what was ruled meanwhile is told, and looks again; so is,
+    with `unless_ruled`, who does not say what they saw of a case that is ruled on.
+
+    Raises CaseNotFound, NoteMissing, CaseMoved.
     """
     said = _note(note)
     await queries.lock_case(tx, case_id=case_id)
     case = await _case(tx, shop_id, case_id)
+    if (seen is not None and seen != Seen.of(case)) or (unless_ruled and case.ruled_at is not None):
+        raise CaseMoved(case_id=str(case_id), state=str(case.state))
     await queries.set_ruling(
         tx,
         case_id=case_id,

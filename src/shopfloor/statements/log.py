@@ -199,14 +199,19 @@ async def root_of(tx: Tx, log: Log, size: int) -> bytes:
 async def inclusion_proof(tx: Tx, log: Log, *, position: int, size: int) -> list[bytes]:
     """Raises NotInLog."""
     if not 0 <= position < size <= log.size:
-        raise NotInLog(size=log.size)
+        raise NotInLog(
+            f"The log has {log.size} entries: size is at most that, and position from 0 to size - 1.",
+            size=log.size,
+        )
     return await _proof(tx, log, merkle.inclusion_path(position, size))
 
 
 async def consistency_proof(tx: Tx, log: Log, *, old: int, new: int) -> list[bytes]:
     """Raises NotInLog."""
     if not 0 <= old <= new <= log.size:
-        raise NotInLog(size=log.size)
+        raise NotInLog(
+            f"The log has {log.size} entries: new is at most that, and old from 0 to new.", size=log.size
+        )
     return await _proof(tx, log, merkle.consistency_path(old, new))
 
 

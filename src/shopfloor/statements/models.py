@@ -27,7 +27,7 @@ class NoLog(NotFound):
 
 
 class NotInLog(Invalid):
-    """The log is not that large."""
+    """These numbers are outside of the log, or in the wrong order."""
 
     code = "statements.not_in_log"
 

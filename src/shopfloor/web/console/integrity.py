@@ -221,7 +221,11 @@ async def one(desk: Reader, case_id: UUID, after: UUID | None = None, before: UU
 
 @router.post("/{case_id}/ruling")
 async def rule(
-    desk: Judge, case_id: UUID, ruling: Annotated[integrity.Ruling, Form()], note: Text = ""
+    desk: Judge,
+    case_id: UUID,
+    ruling: Annotated[integrity.Ruling, Form()],
+    note: Text = "",
+    seen: Annotated[str, Form(max_length=60)] = "",
 ) -> Response:
     path = f"/integrity/{case_id}"
     with desk.back_if_refused(path):
@@ -233,8 +237,17 @@ async def rule(
                 ruling=ruling,
                 note=note,
                 person_id=desk.actor.person_id,
+                seen=_seen(seen, case_id),
             )
     return desk.back(path, desk.say(N_("Noted. The figures are computed again.")))
+
+
+def _seen(text: str, case_id: UUID) -> integrity.Seen | None:
+    """What the page had shown; a page of an earlier release says nothing of it."""
+    try:
+        return integrity.Seen.read(text) if text else None
+    except ValueError:
+        raise integrity.CaseMoved(case_id=str(case_id)) from None
 
 
 @router.post("/{case_id}/appeal")

@@ -82,7 +82,6 @@ from shopfloor.kernel.tls import make_tls_protocol
 from shopfloor.live import api as live_api
 from shopfloor.live_counters import api as live_counters_api
 from shopfloor.media import api as media_api
-from shopfloor.metrics import api as metrics_api
 from shopfloor.notifications import api as messages_api
 from shopfloor.order_edits import api as order_edits_api
 from shopfloor.order_lists import api as order_lists_api
@@ -94,6 +93,7 @@ from shopfloor.policies import api as policies_api
 from shopfloor.pricing import api as pricing_api
 from shopfloor.promotions import api as promotions_api
 from shopfloor.reconciliation import api as reconciliation_api
+from shopfloor.reports import api as reports_api
 from shopfloor.returns import api as returns_api
 from shopfloor.rooms import api as rooms_api
 from shopfloor.run_of_show import api as run_of_show_api
@@ -453,7 +453,7 @@ class PathRouter:
 
 JSON = (
     people_api, shops_api, catalog_import_api, catalog_api, stock_api, stock_control_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
-    promotions_api, order_edits_api, returns_api, metrics_api, live_counters_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
+    promotions_api, order_edits_api, returns_api, live_counters_api, reports_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
     fapiao_api, messages_api, tills_api, till_device_api, stores_api, pickups_api,
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from shopfloor import (
     integrity,
     invoicing,
     replays,
+    reports,
     retention,
     returns,
     statements,
@@ -65,6 +66,9 @@ def handlers(settings: Settings) -> Handlers:
     async def report(run: jobs.Run, asked: metrics_jobs.OfShow) -> None:
         await metrics_jobs.make_report(run, asked, lake=settings.lake_dir)
 
+    async def shop_report(run: jobs.Run, asked: reports.jobs.OfShop) -> None:
+        await reports.jobs.make_shop_report(run, asked, lake=settings.lake_dir)
+
     async def make_statement(run: jobs.Run, asked: statements.jobs.OfShow) -> None:
         await statements.jobs.make(run, asked, lake=settings.lake_dir, box=secrets.box(settings))
 
@@ -95,6 +99,7 @@ def handlers(settings: Settings) -> Handlers:
         COMPACT: compact,
         RETAIN: retain,
         metrics_jobs.REPORT: report,
+        reports.jobs.REPORT: shop_report,
         demand_jobs.FORECAST: forecast,
         statements.jobs.MAKE: make_statement,
         statements.jobs.PUBLISH: publish_log,

@@ -37,6 +37,8 @@ NOT_YET = {
     "/v1/{shop}/shows/{show_id}/report/progress": "jobs.not_asked",
     "/v1/{shop}/shows/{show_id}/report": "metrics.unknown_show",
     "/v1/{shop}/shows/{show_id}/report.csv": "metrics.unknown_show",
+    "/v1/{shop}/shows/{show_id}/report.parquet": "metrics.unknown_show",
+    "/v1/{shop}/reports/progress": "jobs.not_asked",
     "/v1/{shop}/log/checkpoint": "statements.no_log",
     "/v1/{shop}/log/keys": "statements.no_log",
     "/v1/{shop}/witness/key": "statements.unknown_witness",

@@ -180,6 +180,8 @@ ONE_THING = {
     "/console/{shop}/products/{product_id}", "/console/{shop}/purchase-orders/{order_id}",
     "/console/{shop}/purchase-orders/{order_id}.csv", "/console/{shop}/shows/{show_id}/plan",
     "/console/{shop}/shows/{show_id}/report", "/console/{shop}/shows/{show_id}/report.csv",
+    "/console/{shop}/shows/{show_id}/report.parquet", "/console/{shop}/reports", "/console/{shop}/reports.csv",
+    "/console/{shop}/reports.parquet", "/console/{shop}/reports/definitions/{metric}",
     "/console/{shop}/discounts/new", "/console/{shop}/discounts/{discount_id}", "/s/{shop}/coupons/{slug}",
     "/console/{shop}/discounts/{discount_id}/codes.csv", "/console/{shop}/shipping/method", "/console/{shop}/shipping/zone", "/console/{shop}/taxes/rate",
     "/console/{shop}/shows/{show_id}/report.json", "/console/{shop}/shows/{show_id}/studio", "/console/{shop}/shows/{show_id}/studio/prompter",
@@ -435,7 +437,7 @@ def filled(new_database: NewDatabase) -> Iterator[Filled]:
             [past] = connection.execute("SELECT id FROM live.show WHERE title = 'ended 7'").fetchall()
             [case] = connection.execute("SELECT DISTINCT case_id FROM integrity.order_line").fetchall()
             ids = {
-                "case_id": str(case[0]), "shop": "corner", "key": key, "edited": str(edited[0]), "past": str(past[0]), "part": "0",
+                "case_id": str(case[0]), "shop": "corner", "key": key, "metric": "uv", "edited": str(edited[0]), "past": str(past[0]), "part": "0",
                 "shift_id": "00000000-0000-4000-8000-000000000001",
             }  # fmt: skip
             yield Filled(client, connection, ids)

@@ -38,6 +38,7 @@ CUT = {
     "console/discounts.py: products[:LISTED]": SAID,
     "console/discounts.py: promotions.service.codes_of(limit=20)": "Says how many more; all are in the file beside it.",
     "console/discounts.py: promotions.service.codes_of(limit=1000)": "A file is written piece by piece.",
+    "console/reports.py: sorted(kept, reverse=True)[:COHORTS]": "All are in the file beside it.",
     "console/fapiao.py: done.refused[:_SHOWN]": "A message says how many there are.",
     "console/fulfilment.py: done.refused[:_SHOWN]": "A message says how many there are.",
     "console/fulfilment.py: list(stayed.items())[:_SHOWN]": "A message says how many there are.",

@@ -42,7 +42,7 @@ def of_the_lake(facts: Counted, shop_id: int, show_id: int) -> dict[str, int]:
     events = [event for _, of_fact in facts for event in of_fact]
     sealed = cast("collector.Lake", Sealed(events))
     loaded = load(sealed, shop_id=shop_id, show_id=show_id, at=START + timedelta(hours=2))
-    with computing(loaded) as engine:
+    with computing(loaded.tables) as engine:
         return {name: engine.values(name, "show").get((), (0, None))[0] for name in FIGURES}
 
 

@@ -198,8 +198,8 @@ async def test_two_currencies_are_no_sum(tmp_path: Path) -> None:
 
 async def test_json_and_csv_carry_version_unit_as_of_and_state(small_show: Path) -> None:
     report = metrics.show_report(small_show, 1, 7)
-    body = json.loads(report.to_json())
-    rows = list(csv.DictReader(io.StringIO(report.to_csv())))
+    body = json.loads(metrics.sheets.json_of(report))
+    rows = list(csv.DictReader(io.StringIO(metrics.sheets.csv_of(metrics.sheets.rows_of(report)))))
 
     assert body["figures"]["gmv_net"] == {
         "id": "gmv_net",
@@ -212,6 +212,7 @@ async def test_json_and_csv_carry_version_unit_as_of_and_state(small_show: Path)
         "basis": "orders",
         "value": 40000,
         "name": "gmv_net@1",
+        "invalid": None,
     }
     assert body["funnel"] == {"exposure": 3, "click": 3, "hold": 3, "paid": 3}
     net = next(row for row in rows if row["metric"] == "gmv_net@1" and row["section"] == "show")
@@ -223,7 +224,16 @@ async def test_json_and_csv_carry_version_unit_as_of_and_state(small_show: Path)
         if (row["section"], row["key"], row["metric"]) == ("variant", "1001", "units_paid")
     )
     assert sold["value"] == "1"
-    assert {row["section"] for row in rows} == {"show", "product", "variant", "minute", "refused"}
+    assert {row["section"] for row in rows} == {
+        "show",
+        "product",
+        "variant",
+        "minute",
+        "refused",
+        "source",
+        "rule",
+        "pitch",
+    }
 
 
 async def test_a_million_is_summed_without_rounding(tmp_path: Path) -> None:
@@ -288,14 +298,14 @@ async def test_a_report_says_how_many_events_were_refused_by_reason(tmp_path: Pa
 
     assert report.refused == metrics.Refused(unknown_type=5, bad_quantity=3, other=1, no_show=2, too_fast=7)
     assert report.value("clicks") == 1
-    assert json.loads(report.to_json())["refused"] == {
+    assert json.loads(metrics.sheets.json_of(report))["refused"] == {
         "unknown_type": 5,
         "bad_quantity": 3,
         "other": 1,
         "no_show": 2,
         "too_fast": 7,
     }
-    rows = csv.DictReader(io.StringIO(report.to_csv()))
+    rows = csv.DictReader(io.StringIO(metrics.sheets.csv_of(metrics.sheets.rows_of(report))))
     assert [(row["metric"], row["value"], row["unit"]) for row in rows if row["section"] == "refused"] == [
         ("unknown_type", "5", "events"),
         ("bad_quantity", "3", "events"),

@@ -6,7 +6,7 @@ import ibis
 
 from shopfloor.metrics.formulas import constant, distinct, quotient, rows, summed
 from shopfloor.metrics.registry import Table, Tables, metric
-from shopfloor.metrics.tables import SECOND, SHORTEST_VIEW, total
+from shopfloor.metrics.tables import SECOND, SHORTEST_VIEW, total, with_source
 
 
 @metric(
@@ -40,10 +40,11 @@ def pv(t: Tables, by: Sequence[str]) -> Table:
     unit="viewers",
     en="Distinct viewers with at least one view session of 3 seconds. Gross: no traffic is filtered.",
     zh="至少有一次 3 秒以上观看会话的去重观众数。未过滤流量。",
+    grains=("show", "source"),
 )
 def uv(t: Tables, by: Sequence[str]) -> Table:
-    views = t["views"]
-    return distinct(views.filter(views.watched >= SHORTEST_VIEW), by, "viewer")
+    views = t["views"].filter(t["views"].watched >= SHORTEST_VIEW)
+    return distinct(with_source(t, views, "viewer") if "source" in by else views, by, "viewer")
 
 
 def _watched_at_least(t: Tables, by: Sequence[str], seconds: int) -> Table:
@@ -196,9 +197,53 @@ def _interactions(t: Tables) -> Table:
     basis="browser",
 )
 def interact_rate(t: Tables, by: Sequence[str]) -> Table:
-    found, sessions = _interactions(t), t["views"]
+    return _share(t, by, _interactions(t))
+
+
+def _share(t: Tables, by: Sequence[str], found: Table) -> Table:
+    """Viewers of uv who are in `found`, of all of uv."""
+    sessions = t["views"]
     watched = sessions.filter(sessions.watched >= SHORTEST_VIEW).select("show_id", "viewer").distinct()
     return quotient(distinct(found.inner_join(watched, ["show_id", "viewer"]), by, "viewer"), uv(t, by))
+
+
+@metric(
+    "comment_rate",
+    version=1,
+    unit="ratio",
+    en="Viewers of uv with at least one chat line, of all viewers (uv).",
+    zh="评论率：uv 中有评论的观众占 uv 的比例。",
+)
+def comment_rate(t: Tables, by: Sequence[str]) -> Table:
+    acts = t["acts"]
+    said = acts.filter(acts.type == "chat.chat_said", acts.ours == 1, acts.viewer.notnull())
+    return _share(t, by, said)
+
+
+@metric(
+    "like_rate",
+    version=1,
+    unit="ratio",
+    en="Viewers of uv with at least one like, of all viewers (uv).",
+    zh="点赞率：uv 中有点赞的观众占 uv 的比例。",
+    basis="browser",
+)
+def like_rate(t: Tables, by: Sequence[str]) -> Table:
+    acts = t["acts"]
+    return _share(t, by, acts.filter(acts.type == "live.like", acts.viewer.notnull()))
+
+
+@metric(
+    "follow_rate_all",
+    version=1,
+    unit="ratio",
+    en="Viewers of uv who followed the shop during the show, of all viewers (uv), also of those who did before.",
+    zh="转粉率（全体）：uv 中在直播期间关注店铺的观众占 uv 的比例，含此前已关注者。",
+    basis="browser",
+)
+def follow_rate_all(t: Tables, by: Sequence[str]) -> Table:
+    acts = t["acts"]
+    return _share(t, by, acts.filter(acts.type == "follow", acts.viewer.notnull()))
 
 
 @metric(

@@ -4,23 +4,25 @@ Ibis is the language of the expressions and compiles them; it never touches the 
 Ibis or of its SQL generator can change texts, which golden tests see, and nothing else.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
 import duckdb
 import ibis
+import ibis.expr.operations as ops
 
-from shopfloor.metrics.loader import Loaded
-from shopfloor.metrics.registry import GRAINS, derived_tables, metrics, tables
+from shopfloor.kernel.records import dataclass
+from shopfloor.metrics.registry import GRAINS, Scope, derived_tables, metrics, tables
 
 DIALECT: Final = "duckdb"
 THREADS: Final = 2
 MEMORY: Final = "1GB"
 _TYPES: Final = {"int64": "BIGINT", "string": "VARCHAR"}
 
-Values = dict[tuple[int, ...], tuple[int, int | None]]
+# Keys are whole numbers, or text: the codes of sources and channels.
+Values = dict[tuple[Any, ...], tuple[int, int | None]]
 
 
 @cache
@@ -47,7 +49,7 @@ def rows_sql(table: str, columns: tuple[str, ...]) -> str:
 
 
 @cache
-def derived_sql() -> tuple[tuple[str, str, str], ...]:
+def derived_sql(scope: Scope = "show") -> tuple[tuple[str, str, str], ...]:
     """Name, columns and text of each derived table, in order."""
     return tuple(
         (
@@ -57,7 +59,34 @@ def derived_sql() -> tuple[tuple[str, str, str], ...]:
             ),
             str(ibis.to_sql(table.expression, dialect=DIALECT)),
         )
-        for table in derived_tables()
+        for table in derived_tables(scope)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A table on the way to a figure, and the statement that fills it."""
+
+    name: str
+    doc: str
+    sql: str
+
+
+@cache
+def steps_of(metric_id: str) -> tuple[Step, ...]:
+    """The tables that a figure is computed from, in order: without those that are loaded as they are."""
+    every = {each.name: each for each in derived_tables()}
+    wanted: set[str] = set()
+    todo: list[Any] = [metrics()[metric_id].expression(metrics()[metric_id].grains[0])]
+    while todo:
+        for node in todo.pop().op().find(ops.UnboundTable):
+            if node.name in every and node.name not in wanted:
+                wanted.add(node.name)
+                todo.append(every[node.name].expression)
+    return tuple(
+        Step(each.name, each.doc, str(ibis.to_sql(each.expression, dialect=DIALECT)))
+        for each in every.values()
+        if each.name in wanted
     )
 
 
@@ -86,12 +115,12 @@ class Engine:
 
 
 @contextmanager
-def computing(loaded: Loaded) -> Generator[Engine]:
-    """An engine over `loaded`, with the shared tables computed."""
+def computing(tables: Mapping[str, Any], scope: Scope = "show") -> Generator[Engine]:
+    """An engine over loaded input tables, with the shared tables computed."""
     with duckdb.connect(":memory:", config={"threads": THREADS, "memory_limit": MEMORY}) as connection:
-        for name, table in loaded.tables.items():
+        for name, table in tables.items():
             connection.register(name, table)
-        for name, columns, text in derived_sql():
+        for name, columns, text in derived_sql(scope):
             # Declared types, so that a sum too large for 64 bits is an error and not another type.
             connection.execute(f'CREATE TEMP TABLE "{name}" ({columns})')
             connection.execute(f'-- duckdb\nINSERT INTO "{name}" {text}')

@@ -8,6 +8,7 @@ from shopfloor.metrics.tables import or_zero, total
 
 ALL = ("show", "product", "variant")
 SERIES = (*ALL, "minute")
+SOURCED = (*SERIES, "source")
 # Refunds and cancellations change money for a month after a show.
 MONEY_DAYS = 30
 
@@ -27,11 +28,13 @@ def summed(table: Table, by: Sequence[str], column: Any) -> Table:
     return table.group_by(list(by)).agg(n=total(column))
 
 
-def quotient(over: Table, under: Table, *, times: int = 1, per: int = 1) -> Table:
-    """`n` of one over `n` of the other, per show; both stay whole numbers."""
-    below = under.select(below_id=under.show_id, below=under.n)
-    return below.left_join(over, [below.below_id == over.show_id]).select(
-        show_id=below.below_id, n=or_zero(over.n) * times, d=below.below * per
+def quotient(
+    over: Table, under: Table, *, times: int = 1, per: int = 1, by: Sequence[str] = ("show_id",)
+) -> Table:
+    """`n` of one over `n` of the other, for each key of `by`; both stay whole numbers."""
+    below = under.select(**{f"below_{key}": under[key] for key in by}, below=under.n)
+    return below.left_join(over, [below[f"below_{key}"] == over[key] for key in by]).select(
+        **{key: below[f"below_{key}"] for key in by}, n=or_zero(over.n) * times, d=below.below * per
     )
 
 

@@ -109,7 +109,7 @@ def units_held(t: Tables, by: Sequence[str]) -> Table:
     unit="buyers",
     en="Distinct buyers with an order paid in full.",
     zh="有全额支付订单的去重买家数。",
-    grains=ALL,
+    grains=(*ALL, "source"),
     settles_days=MONEY_DAYS,
     basis="orders",
 )

@@ -77,6 +77,7 @@ def load(lake: Lake, *, shop_id: int, show_id: int, at: datetime, without: Witho
         "full": full,
         "left": left,
         "moved": moved,
+        "campaign": _campaigns(rows),
     }
     length = until - started
     return Loaded(
@@ -115,6 +116,14 @@ def _spans(seconds: Any) -> Any:
     """Reported seconds as microseconds; nobody can claim more than a beat may cover."""
     scaled = pc.round(pc.multiply(seconds, float(SECOND)))
     return pc.cast(pc.min_element_wise(scaled, float(GAP), skip_nulls=False), pa.int64())
+
+
+def _campaigns(rows: Any) -> Any:
+    """The code of the link that led to the room, as the room's page reports it."""
+    reported = pc.if_else(pc.equal(rows["type"], "page_view"), rows["extra"], pa.scalar(None, pa.string()))
+    # Quotes within a value are escaped, so this finds nothing that only looks like the field.
+    found = pc.extract_regex(reported, '"campaign_source": ?"(?P<code>[a-z0-9-]{1,32})"')
+    return pc.struct_field(found, "code")
 
 
 def _from_extra(rows: Any) -> tuple[Any, Any, Any]:

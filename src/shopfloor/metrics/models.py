@@ -1,14 +1,10 @@
 """Figures and reports: what a number is made of before anybody may look at it."""
 
-import csv
-import io
-from dataclasses import asdict, field, replace
+from dataclasses import field, replace
 from datetime import datetime, tzinfo
-from typing import Any, Literal
+from typing import Literal
 
-import msgspec
-
-from shopfloor.kernel.errors import Conflict
+from shopfloor.kernel.errors import Conflict, NotFound
 from shopfloor.kernel.records import dataclass
 
 State = Literal["provisional", "final"]
@@ -22,6 +18,12 @@ class UnknownShow(Conflict):
     """The lake knows no start of this show in this shop."""
 
     code = "metrics.unknown_show"
+
+
+class UnknownMetric(NotFound):
+    """No figure has this id."""
+
+    code = "metrics.unknown_metric"
 
 
 class MixedCurrencies(Conflict):
@@ -68,6 +70,33 @@ class Figure:
     @property
     def name(self) -> str:
         """The id with its version, as it stands beside every published number."""
+        return f"{self.id}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigure:
+    """One number of a part: of a product (`grain` product), of those who came from somewhere (source), of a week.
+
+    `key` is the id, the code or the number of the part.  `value` as that of a Figure.
+    """
+
+    grain: str
+    key: str
+    id: str
+    version: int
+    unit: str
+    numerator: int
+    denominator: int | None
+    state: State
+
+    @property
+    def value(self) -> float | int | None:
+        if self.denominator is None:
+            return self.numerator
+        return None if self.denominator == 0 else self.numerator / self.denominator
+
+    @property
+    def name(self) -> str:
         return f"{self.id}@{self.version}"
 
 
@@ -184,6 +213,7 @@ class ShowReport:
     checks: dict[str, bool] = field(default_factory=dict[str, bool])
     # None in reports that were made and kept before they said it.
     refused: Refused | None = None
+    groups: tuple[GroupFigure, ...] = ()
 
     @property
     def funnel(self) -> tuple[tuple[str, int], ...]:
@@ -217,54 +247,6 @@ class ShowReport:
     def value(self, metric: str) -> float | int | None:
         return self.figures[metric].value
 
-    def to_json(self) -> bytes:
-        """Everything, each figure with its version, unit, as-of time and state."""
-        body: dict[str, Any] = {
-            **{key: value for key, value in asdict(self).items() if key != "figures"},
-            "figures": {
-                key: {**asdict(figure), "value": figure.value, "name": figure.name}
-                for key, figure in self.figures.items()
-            },
-            "funnel": dict(self.funnel),
-        }
-        return msgspec.json.encode(body)
-
-    def to_csv(self) -> str:
-        """One row for each number, long form: spreadsheets pivot it, and no column ever moves."""
-        sheet = io.StringIO()
-        rows = csv.writer(sheet, lineterminator="\r\n")
-        rows.writerow(["section", "key", "metric", "value", "unit", "as_of", "state"])
-        as_of = self.as_of.isoformat()
-        for figure in self.figures.values():
-            value = "" if figure.value is None else figure.value
-            rows.writerow(["show", self.show_id, figure.name, value, figure.unit, as_of, figure.state])
-        for section, key, records in (
-            ("product", "product_id", self.products),
-            ("variant", "variant_id", self.variants),
-            ("minute", "minute", self.minutes),
-        ):
-            for record in records:
-                values = asdict(record)
-                for name, value in values.items():
-                    if name == key or name in {"product_id", "starts_at"}:
-                        continue
-                    shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
-                    rows.writerow([section, values[key], name, shown, _unit(name), as_of, self.state])
-        for reason, count in () if self.refused is None else asdict(self.refused).items():
-            unit = "requests" if reason == "too_fast" else "events"
-            rows.writerow(["refused", self.show_id, reason, count, unit, as_of, self.state])
-        return sheet.getvalue()
-
-
-def _unit(name: str) -> str:
-    if name.startswith("gmv_"):
-        return "minor"
-    if name == "density":
-        return "orders/minute"
-    if name == "featured":
-        return "product ids"
-    return "units" if "units" in name else "count"
-
 
 @dataclass(frozen=True, slots=True)
 class VariantSignal:
@@ -290,3 +272,17 @@ class VariantSignal:
     asks: int
     questions: dict[str, int]
     sold_out_at: tuple[datetime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sales:
+    """What a shop sold as of a moment, in all channels.  `figures` of the whole; `groups` by week, channel and cohort.
+
+    The key of a week is the day number (since 1970) of its Monday, of a cohort `month/age` with months since year 0.
+    """
+
+    shop_id: int
+    as_of: datetime
+    currency: str | None
+    figures: tuple[GroupFigure, ...]
+    groups: tuple[GroupFigure, ...]

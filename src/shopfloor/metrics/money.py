@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import ibis
 
 from shopfloor.metrics.audience import pv, uv
-from shopfloor.metrics.formulas import MONEY_DAYS, SERIES, constant, distinct, quotient, summed
+from shopfloor.metrics.formulas import MONEY_DAYS, SERIES, SOURCED, constant, distinct, quotient, summed
 from shopfloor.metrics.funnel import buyers
 from shopfloor.metrics.registry import Table, Tables, metric
 from shopfloor.metrics.tables import DENSITY_MINUTES, MINUTE
@@ -39,7 +39,7 @@ def orders_placed(t: Tables, by: Sequence[str]) -> Table:
     unit="orders",
     en="Orders on which nothing is left to pay, by the minute in which that was reached.",
     zh="全额支付的订单数，按付清的分钟归属。",
-    grains=SERIES,
+    grains=SOURCED,
     settles_days=MONEY_DAYS,
     basis="orders",
 )
@@ -66,7 +66,7 @@ def pay_rate(t: Tables, by: Sequence[str]) -> Table:
     unit="units",
     en="Units in orders paid in full.",
     zh="已全额支付订单中的件数。",
-    grains=SERIES,
+    grains=SOURCED,
     settles_days=MONEY_DAYS,
     basis="orders",
 )
@@ -95,7 +95,7 @@ def gmv_placed(t: Tables, by: Sequence[str]) -> Table:
     unit="minor",
     en="What was captured for the goods of orders paid in full, before refunds.",
     zh="全额支付订单的商品实收金额，未扣退款。",
-    grains=SERIES,
+    grains=SOURCED,
     settles_days=MONEY_DAYS,
     basis="orders",
 )
@@ -110,7 +110,7 @@ def gmv_paid(t: Tables, by: Sequence[str]) -> Table:
     unit="minor",
     en="gmv_paid less what is known so far to be cancelled or refunded; it moves until it is final.",
     zh="gmv_paid 扣除目前已知的取消与退款；定稿前会变动。",
-    grains=SERIES,
+    grains=SOURCED,
     settles_days=MONEY_DAYS,
     basis="orders",
 )

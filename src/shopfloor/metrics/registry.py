@@ -8,7 +8,7 @@ quotient; the division itself is done once, at the very end, outside any engine.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from importlib import import_module
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import ibis
 import ibis.expr.operations as ops
@@ -26,7 +26,16 @@ GRAINS: Final = {
     "product": ("show_id", "product_id"),
     "variant": ("show_id", "variant_id"),
     "minute": ("show_id", "minute"),
+    "source": ("show_id", "source"),
+    "rule": ("show_id", "rule"),
+    "pitch": ("show_id", "product_id", "pitch"),
+    # Over all shows, and what is sold without any.
+    "shop": ("shop_id",),
+    "week": ("shop_id", "week"),
+    "channel": ("shop_id", "channel"),
+    "cohort": ("shop_id", "cohort", "age"),
 }
+Scope: TypeAlias = Literal["show", "shop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,7 @@ class Derived:
     name: str
     doc: str
     expression: Table
+    scope: Scope
 
 
 @dataclass(slots=True)
@@ -74,20 +84,23 @@ _registry: Final = _Registry()
 
 
 def source(name: str, **columns: str) -> Table:
-    """Declare an input table: what a loader brings, by column and type."""
+    """Declare an input table: what a loader brings, by column and type.  Names are those of both scopes."""
     table = ibis.table(columns, name=name)
     _registry.inputs[name] = table
     _registry.handles[name] = table
     return table
 
 
-def derived(define: Callable[[Tables], Table]) -> Callable[[Tables], Table]:
-    """Declare a table computed from those declared before it; its name is the function's."""
+def derived(define: Callable[[Tables], Table], scope: Scope = "show") -> Callable[[Tables], Table]:
+    """Declare a table computed from those declared before it; its name is the function's.
+
+    What is computed for one show is of the scope show, what for a whole shop of the scope shop.
+    """
     name = define.__name__
     if name in _registry.handles:
         raise ValueError(f"table {name} is defined twice")
     expression = define(_registry.handles)
-    _registry.derived[name] = Derived(name, (define.__doc__ or "").strip(), expression)
+    _registry.derived[name] = Derived(name, (define.__doc__ or "").strip(), expression, scope)
     _registry.handles[name] = ibis.table(expression.schema(), name=name)
     return define
 
@@ -131,9 +144,13 @@ def inputs() -> Mapping[str, Table]:
     return _filled().inputs
 
 
-def derived_tables() -> Sequence[Derived]:
+def derived_of_shop(define: Callable[[Tables], Table]) -> Callable[[Tables], Table]:
+    return derived(define, "shop")
+
+
+def derived_tables(scope: Scope | None = None) -> Sequence[Derived]:
     """In the order in which they can be computed."""
-    return tuple(_filled().derived.values())
+    return tuple(each for each in _filled().derived.values() if scope in {None, each.scope})
 
 
 def tables() -> Tables:
@@ -200,7 +217,7 @@ ALLOWED: Final = frozenset(
     }
 )
 # A window's order must end in one of these: they are unique within any partition that is used.
-TIE_BREAKERS: Final = frozenset({"id", "piece", "second", "minute", "viewer", "at"})
+TIE_BREAKERS: Final = frozenset({"id", "piece", "second", "minute", "viewer", "at", "age"})
 
 
 def complaints(expression: Table) -> list[str]:

@@ -20,6 +20,7 @@ from shopfloor.metrics.models import (
     Ask,
     Feature,
     Figure,
+    GroupFigure,
     MinuteRow,
     ProductRow,
     Refused,
@@ -91,12 +92,13 @@ def show_report(
     view = source if isinstance(source, collector.Lake) else collector.lake.open(source)
     as_of = at or view.as_of.at
     loaded = load(view, shop_id=shop_id, show_id=show_id, at=as_of)
-    with computing(loaded) as engine:
+    with computing(loaded.tables) as engine:
         figures = _figures(engine, loaded, as_of)
         features = _features(engine)
         products = _table(engine, "product", _PRODUCT)
         variants = _table(engine, "variant", _VARIANT)
         product_of = _product_of(engine)
+        groups = _groups(engine, loaded, as_of)
         return ShowReport(
             shop_id=shop_id,
             show_id=show_id,
@@ -114,8 +116,9 @@ def show_report(
             minutes=_minutes(engine, loaded, features),
             features=features,
             asks=_asks(engine, features),
-            checks=_checks(figures, products),
+            checks=_checks(figures, products, groups),
             refused=_refused(view, show_id, moment(loaded.started), moment(loaded.until)),
+            groups=groups,
         )
 
 
@@ -124,7 +127,7 @@ def show_figures(
 ) -> tuple[dict[str, Figure], str | None]:
     """The figures of a show as a whole, and their currency.  Raises UnknownShow, MixedCurrencies."""
     loaded = load(source, shop_id=shop_id, show_id=show_id, at=at, without=without)
-    with computing(loaded) as engine:
+    with computing(loaded.tables) as engine:
         return _figures(engine, loaded, at), loaded.currency
 
 
@@ -144,7 +147,7 @@ def signals(
     """
     view = source if isinstance(source, collector.Lake) else collector.lake.open(source)
     loaded = load(view, shop_id=shop_id, show_id=show_id, at=at or view.as_of.at, without=without)
-    with computing(loaded) as engine:
+    with computing(loaded.tables) as engine:
         product_of = _product_of(engine)
         offered = {variant for (variant,) in engine.rows("offer_variants", "variant_id")}
         found = {
@@ -215,6 +218,23 @@ def _figures(engine: Engine, loaded: Loaded, as_of: datetime) -> dict[str, Figur
             basis=metric.basis,
         )
     return figures
+
+
+def _groups(engine: Engine, loaded: Loaded, as_of: datetime) -> tuple[GroupFigure, ...]:
+    """The quotients of products, which rows of whole numbers cannot hold, and what is told of other parts."""
+    found: list[GroupFigure] = []
+    for metric in metrics().values():
+        for grain in ("product", "source", "rule", "pitch"):
+            if grain not in metric.grains:
+                continue
+            state = _state(loaded, as_of, metric.settles_days)
+            for key, (n, d) in sorted(engine.values(metric.id, grain).items()):
+                if grain != "product" or d is not None:
+                    name = "/".join(map(str, key))
+                    found.append(
+                        GroupFigure(grain, name, metric.id, metric.version, metric.unit, n, d, state)
+                    )
+    return tuple(found)
 
 
 def _state(loaded: Loaded, as_of: datetime, settles_days: int) -> State:
@@ -342,11 +362,17 @@ def _show_named(raw: bytes) -> int | None:
     return named if isinstance(named, int) and not isinstance(named, bool) else None
 
 
-def _checks(figures: Mapping[str, Figure], products: Mapping[int, Mapping[str, Any]]) -> dict[str, bool]:
+def _checks(
+    figures: Mapping[str, Figure], products: Mapping[int, Mapping[str, Any]], groups: Sequence[GroupFigure]
+) -> dict[str, bool]:
     """Identities that hold for every show; one that does not is a bug, shown with the report."""
     return {
         "acu times length equals watch_s": figures["acu"].numerator == figures["watch_s"].numerator,
         "gmv_paid of products sums to the show's": sum(row["gmv_paid"] for row in products.values())
+        == figures["gmv_paid"].numerator,
+        "what is attributed sums to gmv_paid": sum(
+            each.numerator for each in groups if (each.grain, each.id) == ("rule", "attributed_paid")
+        )
         == figures["gmv_paid"].numerator,
         "gmv_net is at most gmv_paid": figures["gmv_net"].numerator <= figures["gmv_paid"].numerator,
     }

@@ -18,6 +18,9 @@ MINUTE: Final = 60 * SECOND
 SEAM: Final = 2_000
 SHORTEST_VIEW: Final = 3 * SECOND
 DENSITY_MINUTES: Final = 5
+DAY: Final = 24 * 60 * MINUTE
+NO_SOURCE: Final = "none"
+CLICKS: Final = ["select_item", "view_item", "add_to_cart"]
 
 MONEY_FACTS: Final = (
     "orders.order_placed",
@@ -51,6 +54,7 @@ source(
     full="int64",
     left="int64",
     moved="int64",
+    campaign="string",
 )
 source("shows", show_id="int64", started="int64", ended="int64")
 source("seconds", show_id="int64", second="int64")
@@ -78,13 +82,13 @@ def _so_far(column: Any, group_by: list[Any], order_by: list[Any]) -> Any:
     return column.sum().over(ibis.window(group_by=group_by, order_by=order_by, preceding=None, following=0))
 
 
-def _floor(column: Any, step: int) -> Any:
+def whole_steps(column: Any, step: int) -> Any:
     """Whole steps in a number that is not negative; dividing a multiple is exact on every engine."""
     return ((column - column % step) // step).cast("int64")
 
 
 def _ceiling(column: Any, step: int) -> Any:
-    return _floor(column + (step - 1), step)
+    return whole_steps(column + (step - 1), step)
 
 
 @derived
@@ -128,11 +132,32 @@ def acts(t: Tables) -> Table:
         "full",
         "left",
         "moved",
+        "campaign",
         "started",
         "ended",
         product_id=ibis.coalesce(joined.product_id, joined.found),
-        minute=_floor(since, MINUTE),
+        minute=whole_steps(since, MINUTE),
     )
+
+
+@derived
+def arrivals(t: Tables) -> Table:
+    """Where each viewer came from first: the code in the link that led to the room, where it had one."""
+    acts = t["acts"]
+    visits = acts.filter(acts.type == "page_view", acts.viewer.notnull(), acts.campaign.notnull())
+    ranked = visits.mutate(
+        place=ibis.row_number()
+        .over(ibis.window(group_by=[visits.show_id, visits.viewer], order_by=[visits.at, visits.id]))
+        .cast("int64")
+    )
+    return ranked.filter(ranked.place == 0).select("show_id", "viewer", source="campaign")
+
+
+def with_source(t: Tables, table: Table, person: str) -> Table:
+    """`table` with where its `person` came from; nobody knows of who followed no such link."""
+    found = t["arrivals"].select(arrived_at="show_id", who="viewer", source="source")
+    joined = table.left_join(found, [table.show_id == found.arrived_at, table[person] == found.who])
+    return joined.select(*table.columns, source=ibis.coalesce(joined.source, NO_SOURCE))
 
 
 @derived
@@ -249,7 +274,7 @@ def concurrency(t: Tables) -> Table:
     return grid.select(
         "show_id",
         "second",
-        minute=_floor(grid.second, 60),
+        minute=whole_steps(grid.second, 60),
         viewers_then=_so_far(grid.change, [grid.show_id], [grid.second]),
     )
 
@@ -341,10 +366,14 @@ def buyable(t: Tables) -> Table:
 
 
 @derived
-def order_lines(t: Tables) -> Table:
-    """Per order and variant what was placed, charged, refunded, cancelled; minor units and units."""
+def order_acts(t: Tables) -> Table:
+    """What the server tells of each order of the show: money, parcels, what came back."""
     acts = t["acts"]
-    a = acts.filter(acts.ours == 1, acts.order_id.notnull(), acts.type.isin(list(MONEY_FACTS)))
+    return acts.filter(acts.ours == 1, acts.order_id.notnull())
+
+
+def lines_of(acts: Table, when: str = "minute") -> Table:
+    a = acts.filter(acts.type.isin(list(MONEY_FACTS)))
     amount, units = ibis.coalesce(a.amount_minor, 0), ibis.coalesce(a.quantity, 0)
     placed, paid = a.type == "orders.order_placed", a.type == "orders.order_paid"
     cancelled = a.type == "orders.order_cancelled"
@@ -360,24 +389,52 @@ def order_lines(t: Tables) -> Table:
         cancelled=total(cancelled.ifelse(amount, zero)) - total(reinstated.ifelse(amount, zero)),
         refunded=total(refunded.ifelse(amount, zero)),
         units=total((placed | edited).ifelse(units, zero)),
-        minute=placed.ifelse(a.minute, ibis.null("int64")).min(),
+        **{when: placed.ifelse(a[when], ibis.null("int64")).min()},
     )
 
 
-@derived
-def orders(t: Tables) -> Table:
-    """Orders with the minute in which they were placed and, once nothing is left to pay, paid."""
-    acts = t["acts"]
-    a = acts.filter(acts.ours == 1, acts.order_id.notnull(), acts.type.isin(list(MONEY_FACTS)))
+def orders_of(acts: Table, when: str = "minute") -> Table:
+    a = acts.filter(acts.type.isin(list(MONEY_FACTS)))
     complete = a.type.isin(["orders.order_paid", "orders.order_edited"]) & (a.full == 1)
     nothing = ibis.null("int64")
     found = a.group_by("show_id", "order_id").agg(
         buyer=a.viewer.max(),
         placed=total((a.type == "orders.order_placed").ifelse(_int(1), _int(0))),
-        placed_minute=(a.type == "orders.order_placed").ifelse(a.minute, nothing).min(),
-        paid_minute=complete.ifelse(a.minute, nothing).min(),
+        **{
+            f"placed_{when}": (a.type == "orders.order_placed").ifelse(a[when], nothing).min(),
+            f"paid_{when}": complete.ifelse(a[when], nothing).min(),
+        },
     )
-    return found.mutate(paid=found.paid_minute.notnull().ifelse(_int(1), _int(0)))
+    return found.mutate(paid=found[f"paid_{when}"].notnull().ifelse(_int(1), _int(0)))
+
+
+def paid_lines_of(lines: Table, orders: Table, when: str = "minute") -> Table:
+    paid = orders.filter(orders.paid == 1).select("show_id", "order_id", **{when: f"paid_{when}"})
+    kept = lines.drop(when).inner_join(paid, [lines.show_id == paid.show_id, lines.order_id == paid.order_id])
+    lost = ibis.least(kept.charged, ibis.greatest(kept.refunded, kept.cancelled, 0))
+    return kept.select(
+        "show_id",
+        "order_id",
+        "product_id",
+        "variant_id",
+        "buyer",
+        when,
+        "charged",
+        "units",
+        net=kept.charged - lost,
+    )
+
+
+@derived
+def order_lines(t: Tables) -> Table:
+    """Per order and variant what was placed, charged, refunded, cancelled; minor units and units."""
+    return lines_of(t["order_acts"])
+
+
+@derived
+def orders(t: Tables) -> Table:
+    """Orders with the minute in which they were placed and, once nothing is left to pay, paid."""
+    return orders_of(t["order_acts"])
 
 
 @derived
@@ -386,20 +443,47 @@ def paid_lines(t: Tables) -> Table:
 
     A line that was cancelled and refunded lost its money once, and never more than was charged.
     """
-    lines, orders = t["order_lines"], t["orders"]
-    paid = orders.filter(orders.paid == 1).select("show_id", "order_id", minute="paid_minute")
-    kept = lines.drop("minute").inner_join(
-        paid, [lines.show_id == paid.show_id, lines.order_id == paid.order_id]
-    )
-    lost = ibis.least(kept.charged, ibis.greatest(kept.refunded, kept.cancelled, 0))
-    return kept.select(
-        "show_id",
-        "order_id",
-        "product_id",
-        "variant_id",
-        "buyer",
-        "minute",
-        "charged",
-        "units",
-        net=kept.charged - lost,
+    return with_source(t, paid_lines_of(t["order_lines"], t["orders"]), "buyer")
+
+
+def _paid_lines_by(t: Tables, days: int) -> Table:
+    acts = t["order_acts"]
+    known = acts.filter(acts.at <= acts.ended + days * DAY)
+    return paid_lines_of(lines_of(known), orders_of(known))
+
+
+@derived
+def paid_lines_1(t: Tables) -> Table:
+    """paid_lines by what was known a day after the end of the show."""
+    return _paid_lines_by(t, 1)
+
+
+@derived
+def paid_lines_7(t: Tables) -> Table:
+    """paid_lines by what was known 7 days after the end of the show."""
+    return _paid_lines_by(t, 7)
+
+
+@derived
+def paid_lines_14(t: Tables) -> Table:
+    """paid_lines by what was known 14 days after the end of the show."""
+    return _paid_lines_by(t, 14)
+
+
+@derived
+def paid_lines_30(t: Tables) -> Table:
+    """paid_lines by what was known 30 days after the end of the show."""
+    return _paid_lines_by(t, 30)
+
+
+@derived
+def undone(t: Tables) -> Table:
+    """When money of an order was first given up, and when its first parcel left."""
+    a = t["order_acts"]
+    nothing = ibis.null("int64")
+    given_up = a.type.isin(["orders.order_cancelled", "orders.order_refunded"])
+    return a.group_by("show_id", "order_id").agg(
+        placed_at=(a.type == "orders.order_placed").ifelse(a.at, nothing).min(),
+        undone_at=given_up.ifelse(a.at, nothing).min(),
+        shipped_at=(a.type == "fulfilment.parcel_shipped").ifelse(a.at, nothing).min(),
     )

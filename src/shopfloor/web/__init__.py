@@ -63,6 +63,7 @@ from shopfloor.web.console import (
     product_list,
     products,
     report,
+    reports,
     returns,
     shipping,
     shows,
@@ -100,7 +101,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections, tills, pickups, stores,
+        sign_in, account, overview, networks, shows, studio, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections, tills, pickups, stores,
         product_import, products, stock_grid, stock_papers, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip

@@ -282,6 +282,8 @@ MESSAGES: Final = {
     ),
     "disputes.not_found": N_("Dispute not found."),
     "integrity.case_not_found": N_("Case not found."),
+    "metrics.unknown_metric": N_("There is no figure with this name."),
+    "integrity.case_moved": N_("Somebody ruled on this case since you opened it. Look at the ruling, then decide again."),
     "integrity.not_judged": N_("This show hasn't been looked at yet. Try again in a few minutes."),
     "integrity.note_missing": N_("Write down why."),
     "integrity.nothing_to_appeal": N_("This case doesn't count as invalid, so there is nothing to appeal."),

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from babel import numbers
 from starlette.responses import Response
 
-from shopfloor import catalog, chat, integrity, live, metrics, statements
+from shopfloor import catalog, chat, integrity, live, metrics, reports, statements
 from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -82,9 +82,55 @@ LABELS: Final = {
     "waitlist_units": N_("Units on waitlists"),
     "unmeasured": N_("Visits not measured"),
     "events_lost": N_("Page events lost"),
+    "comment_rate": N_("Viewers who wrote"),
+    "like_rate": N_("Viewers who liked"),
+    "follow_rate_all": N_("Viewers who followed"),
+    "watch_pay_cvr": N_("Viewers who paid"),
+    "ctor": N_("Orders per product click"),
+    "click_pay_cvr": N_("Clicked and paid"),
+    "product_ctr": N_("Saw it and clicked"),
+    "sell_through": N_("Variants that sold"),
+    "gmv_net_1": N_("Net after 1 day"),
+    "gmv_net_7": N_("Net after 7 days"),
+    "gmv_net_14": N_("Net after 14 days"),
+    "gmv_net_30": N_("Net after 30 days"),
+    "settle_rate_1": N_("Kept after 1 day"),
+    "settle_rate_7": N_("Kept after 7 days"),
+    "settle_rate_14": N_("Kept after 14 days"),
+    "settle_rate_30": N_("Kept after 30 days"),
+    "gpm_net": N_("Net per 1,000 views"),
+    "gpm_product": N_("Paid per 1,000 who saw it"),
+    "uv_value_net": N_("Net per viewer"),
+    "pitch_yield": N_("Net per 1,000 viewer-minutes on screen"),
+    "return_rate": N_("Return rate"),
+    "refund_rate_pre": N_("Refunded before shipping"),
+    "refund_rate_post": N_("Refunded after shipping"),
+    "same_night_cancel": N_("Cancelled within 12 hours"),
+    "settled_to_shown": N_("Orders kept after 14 days"),
+    "buyer_top_4": N_("Orders of the top four buyers"),
+    "stockout_loss": N_("Units wanted and not had"),
+    "sales_orders": N_("Orders paid, all channels"),
+    "sales_units": N_("Units paid, all channels"),
+    "sales_gmv_paid": N_("Paid, all channels"),
+    "sales_gmv_net": N_("Net, all channels"),
+    "sales_buyers": N_("Customers, all channels"),
+    "new_buyers": N_("New customers"),
+    "repeat_rate": N_("Repeat rate"),
+    "retention": N_("Bought again"),
+    "ltv": N_("Lifetime value"),
+    "attributed_paid": N_("Paid, by rule"),
+    "attributed_net": N_("Net, by rule"),
 }
 HEADLINES: Final = ("uv", "pcu", "acu", "dwell_mean", "gmv_placed", "gmv_paid", "gmv_net", "conversion",
                     "orders_placed", "orders_paid", "density", "refused_buyers")  # fmt: skip
+RULES: Final = {
+    "pitch_open": N_("While the product was on screen"),
+    "pitch_recent": N_("Within 10 minutes after, seen by the buyer"),
+    "show": N_("Otherwise in the show"),
+    "post_7": N_("Within 7 days after the show"),
+    "post_30": N_("Within 30 days after the show"),
+    "outside": N_("Later"),
+}
 STEPS: Final = (
     ("reached_show", N_("Reached the show")),
     ("reached_product", N_("Reached a product")),
@@ -194,6 +240,8 @@ async def page(desk: Reader, show_id: Id) -> Response:
         currency=report.currency or desk.shop.currency,
         signed=signed,
         signed_link=link_to(desk, signed[0]) if signed else None,
+        sources=reports.sources_of(report.groups),
+        booked=booked(report, desk),
         hidden=[(desk.say(REASONS[chat.Reason(reason)]), lines) for reason, lines in hidden.items()],
     )
 
@@ -221,27 +269,32 @@ async def make_anew(desk: Reader, show_id: Id) -> Response:
 
 @router.get("/report.csv")
 async def sheet(desk: Reader, show_id: Id) -> Response:
-    report = await _report(desk, show_id)
-    return Response(
-        report.to_csv(),
-        media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": f'attachment; filename="show-{show_id}.csv"'},
-    )
+    rows = metrics.sheets.rows_of(*await _report(desk, show_id))
+    return reports.exports.as_csv(rows, f"show-{show_id}")
+
+
+@router.get("/report.parquet")
+async def columns(desk: Reader, show_id: Id) -> Response:
+    rows = metrics.sheets.rows_of(*await _report(desk, show_id))
+    return await reports.exports.as_parquet(rows, f"show-{show_id}")
 
 
 @router.get("/report.json")
 async def as_json(desk: Reader, show_id: Id) -> Response:
-    return Response((await _report(desk, show_id)).to_json(), media_type="application/json")
+    found = metrics.sheets.json_of(*await _report(desk, show_id))
+    return Response(found, media_type="application/json")
 
 
-async def _report(desk: Desk, show_id: int) -> ShowReport:
-    """What the page shows; where it shows nothing yet, one that is waited for."""
+async def _report(desk: Desk, show_id: int) -> tuple[ShowReport, dict[str, metrics.sheets.NetOf]]:
+    """What the page shows, and what of it is net; where it shows nothing yet, one that is waited for."""
     async with desk.work() as tx:
         show = await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
         if show.status is live.ShowStatus.PLANNED:
             raise metrics.UnknownShow(show_id=show_id)
         stored = await metrics.stored_report(tx, shop_id=desk.shop.id, show_id=show_id)
-    return stored or await metrics.report_of(desk.db, shop_id=desk.shop.id, show_id=show_id)
+    found = stored or await metrics.report_of(desk.db, shop_id=desk.shop.id, show_id=show_id)
+    async with desk.db.transaction() as tx:
+        return found, await reports.net_of_show(tx, shop_id=desk.shop.id, show_id=show_id)
 
 
 async def names_of(tx: Tx, desk: Desk, report: ShowReport) -> Names:
@@ -274,7 +327,7 @@ def tell(desk: Desk, figure: Figure, report: ShowReport) -> Told:
     return Told(
         figure,
         label,
-        _shown(figure, currency, desk.language),
+        shown(figure, currency, desk.language),
         _made_of(figure),
         definition,
         desk.say(BASES[metric.basis]),
@@ -318,7 +371,7 @@ def waterfall(desk: Desk, judged: integrity.Summary) -> list[Fall]:
     return rows
 
 
-def _shown(figure: Figure, currency: str, language: Language) -> str:
+def shown(figure: Figure, currency: str, language: Language) -> str:
     words = language.locale
     value = figure.value
     if value is None:
@@ -340,6 +393,32 @@ def _made_of(figure: Figure) -> str:
     return (
         f"{figure.numerator} / {figure.denominator}" if figure.unit == "ratio" and figure.denominator else ""
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """Money by the accounting rule; `share` of all of it that was paid."""
+
+    label: str
+    paid: int
+    net: int
+    share: float
+
+
+def booked(report: ShowReport, desk: Desk) -> list[Booked]:
+    """The classes that have money, which sum to all of it."""
+    sums = {(each.key, each.id): each.numerator for each in report.groups if each.grain == "rule"}
+    whole = report.figures["gmv_paid"].numerator
+    return [
+        Booked(
+            desk.say(label),
+            sums[rule, "attributed_paid"],
+            sums[rule, "attributed_net"],
+            sums[rule, "attributed_paid"] / whole,
+        )
+        for rule, label in RULES.items()
+        if whole and (rule, "attributed_paid") in sums
+    ]
 
 
 def funnel(report: ShowReport, figures: Mapping[str, Told], desk: Desk) -> list[Step]:

@@ -209,9 +209,9 @@ CLASSES: Final[tuple[Class, ...]] = (
         timedelta(days=90),
     ),
     Class(
-        "Links to baskets that are paid after a show",
-        ("customers.basket",),
-        "So that a message leads to what is reserved, and says so when it is over.",
+        "Links to baskets that are paid after a show, or out of a frame",
+        ("customers.basket", "embeds.framed"),
+        "So that a message, or a frame in another site, leads to what is reserved, and says so when it is over.",
         Ends.ROWS,
         timedelta(days=30),
     ),

@@ -24,6 +24,7 @@ from shopfloor import (
     collector,
     customers,
     demand,
+    embeds,
     erasure,
     fapiao,
     integrity,
@@ -362,6 +363,7 @@ def followers(
     for kind in SHOWN_AT_ONCE:
         also(kind, lambda fact: pages.forget(fact.shop_id))
     also(accounts.shop_settings.ShopChanged, lambda fact: pages.forget_shop(fact.shop_id))
+    also(embeds.SitesChanged, lambda fact: pages.forget_shop(fact.shop_id))
     also(ShopTermsChanged, lambda fact: pages.forget_shop(fact.shop_id))
     also(DeliveryChanged, lambda fact: pages.forget_shop(fact.shop_id))
     return shown

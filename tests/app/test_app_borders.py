@@ -24,6 +24,7 @@ OPEN = {
     ("GET", "/s/{shop}/live/{show_id}/chat"), ("GET", "/s/{shop}/live/{show_id}/chat/lines"),
     ("GET", "/s/{shop}/live/{show_id}/clip/{interval_id}"), ("GET", "/s/{shop}/accent.css"),
     ("GET", "/s/{shop}/replays"), ("GET", "/s/{shop}/cart"), ("POST", "/s/{shop}/cart"),
+    ("GET", "/embed.js"), ("GET", "/s/{shop}/embed"), ("GET", "/s/{shop}/live/{show_id}/embed"), ("POST", "/s/{shop}/embed/pass"), ("POST", "/s/{shop}/embed/open"),
     ("GET", "/s/{shop}/live/{show_id}"), ("GET", "/s/{shop}/live/{show_id}/overlay"), ("GET", "/s/{shop}/checkout/{hold_id}"), ("POST", "/s/{shop}/checkout/{hold_id}"),
     ("GET", "/s/{shop}/orders/{order_id}"), ("POST", "/s/{shop}/orders/{order_id}/cancel"),
     ("POST", "/s/{shop}/orders/{order_id}/delay"), ("GET", "/s/{shop}/waitlist"),

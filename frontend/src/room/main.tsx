@@ -17,6 +17,8 @@ if (root !== null) {
   const model = new RoomModel(data, say, document.documentElement.lang, collector);
   root.replaceChildren();
   root.className = "";
+  const { embed } = data;
+  if (embed !== undefined) void import("./embed.ts").then(({ embedded }) => embedded(model, embed));
   render(<RoomPage model={model} />, root);
   document.documentElement.classList.add("alive");
 }

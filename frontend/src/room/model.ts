@@ -6,6 +6,7 @@ import { day, money } from "../common/format.ts";
 import { timeOrderedId } from "../common/ids.ts";
 import { fill, type Say } from "../common/words.ts";
 import { isFinal, ON_THE_SHELF, type Outcome, PurchaseClient, post, type Wish } from "./buy.ts";
+import type { Embed, Outside } from "./embed.ts";
 import { isDue } from "./moment.ts";
 import { Player, type Playing } from "./player.ts";
 import {
@@ -40,7 +41,7 @@ import {
 import { minutesOf, optionText, refusalText } from "./texts.ts";
 
 export type SheetView =
-  | { readonly is: "none" | "bag" | "seller" }
+  | { readonly is: "none" | "bag" | "seller" | "added" }
   | { readonly is: "line"; readonly line: ChatLine }
   | { readonly is: "offer"; readonly offer: number }
   | { readonly is: "held"; readonly id: string }
@@ -94,8 +95,9 @@ export interface Place {
 export interface Places {
   readonly places: readonly Place[];
   readonly again_in: number;
-  /** Of the holds that were asked about, those that wait for no checkout any longer. */
+  /** Of the holds that were asked about, those that wait for no checkout any longer; and the ordered ones of these. */
   readonly settled?: readonly string[];
+  readonly ordered?: readonly string[];
   /** What is reserved in the show, also on other devices of the same account. */
   readonly reserved?: readonly Purchase[];
   readonly known?: boolean;
@@ -117,6 +119,8 @@ export interface RoomData {
   readonly poster: string | null;
   /** Whether something is kept for the reader, or waited for: then it is worth a look. */
   readonly waits: boolean;
+  /** In a frame of another site. */
+  readonly embed?: Embed;
 }
 
 const BEAT = 5_000;
@@ -138,11 +142,13 @@ export class RoomModel {
   private readonly waits: boolean;
   private looking: ReturnType<typeof setTimeout> | undefined;
   readonly clock = new ServerClock();
-  private readonly socket: RoomSocket;
+  readonly socket: RoomSocket;
   private readonly purchase: PurchaseClient;
   private readonly collector: Collector;
   private player: Player | undefined;
   private listener: (view: View) => void = () => {};
+  /** The site around the room, where it is in a frame. */
+  outside: Outside | undefined;
   private wanted: { readonly featured: Featured | null; readonly heardAt: number } | undefined;
   private likes = 0;
   private wasLive = false;
@@ -266,7 +272,7 @@ export class RoomModel {
   }
 
   async buy(offer: Offer, line: Line, quantity: number): Promise<void> {
-    if (this.view.busy) return;
+    if (this.view.busy || this.outside?.takes(offer, line, quantity) === true) return;
     const available = availability(line);
     const told = this.told?.line === line.id ? this.told.ready_on : null;
     const shown =
@@ -429,7 +435,17 @@ export class RoomModel {
   }
 
   /** How the places in line stand now; units that are kept for the buyer are shown as a purchase is. */
-  private stand({ places, again_in, settled = [], reserved = [], known, unpaid }: Places): void {
+  private stand({
+    places,
+    again_in,
+    settled = [],
+    ordered = [],
+    reserved = [],
+    known,
+    unpaid,
+  }: Places): void {
+    if (ordered.length > 0)
+      this.outside?.ordered(this.view.purchases.filter((one) => ordered.includes(one.id)));
     if (settled.length > 0) this.forget(settled);
     if (known !== undefined) this.put({ tab: { known, unpaid: unpaid ?? 0 } });
     // Before what is reserved is taken in: a turn that has come is among that too, and is shown when it is new.
@@ -478,7 +494,7 @@ export class RoomModel {
   }
 
   /** What was ordered on another page needs no checkout here. */
-  private lookAfterPurchases(): void {
+  lookAfterPurchases(): void {
     if (this.openPurchases().length > 0) void this.look();
   }
 
@@ -745,8 +761,9 @@ export class RoomModel {
     };
   }
 
-  private put(change: Partial<View>): void {
+  put(change: Partial<View>): void {
     this.view = { ...this.view, ...change };
     this.listener(this.view);
+    this.outside?.seen(this.view);
   }
 }

@@ -124,7 +124,7 @@ export interface Attempt {
 const KEPT_FOR = 24 * 3_600_000;
 
 export function load(show: number): readonly Purchase[] {
-  const kept = read(localStorage, `purchases.${show}`) as {
+  const kept = read("localStorage", `purchases.${show}`) as {
     readonly at: number;
     readonly purchases: readonly Purchase[];
   } | null;
@@ -132,30 +132,33 @@ export function load(show: number): readonly Purchase[] {
 }
 
 export function save(show: number, purchases: readonly Purchase[]): void {
-  write(localStorage, `purchases.${show}`, { at: Date.now(), purchases });
+  write("localStorage", `purchases.${show}`, { at: Date.now(), purchases });
 }
 
 /** The attempt of this tab, when it is not too old to be meant still. */
 export function loadAttempt(show: number): Attempt | undefined {
-  const kept = read(sessionStorage, `attempt.${show}`) as Attempt | null;
+  const kept = read("sessionStorage", `attempt.${show}`) as Attempt | null;
   return kept !== null && Date.now() - kept.at < 60_000 ? kept : undefined;
 }
 
 export function saveAttempt(show: number, attempt: Attempt | undefined): void {
-  write(sessionStorage, `attempt.${show}`, attempt ?? null);
+  write("sessionStorage", `attempt.${show}`, attempt ?? null);
 }
 
-function read(storage: Storage, key: string): unknown {
+// In a frame a browser may forbid so much as to name them.
+type Shelf = "localStorage" | "sessionStorage";
+
+function read(shelf: Shelf, key: string): unknown {
   try {
-    return JSON.parse(storage.getItem(key) ?? "null");
+    return JSON.parse(globalThis[shelf].getItem(key) ?? "null");
   } catch {
     return null;
   }
 }
 
-function write(storage: Storage, key: string, value: unknown): void {
+function write(shelf: Shelf, key: string, value: unknown): void {
   try {
-    storage.setItem(key, JSON.stringify(value));
+    globalThis[shelf].setItem(key, JSON.stringify(value));
   } catch {
     // A browser that keeps nothing still buys; only a reload forgets.
   }

@@ -66,6 +66,15 @@ export function Sheets({ view, model, bag }: Props) {
         </a>
       </Sheet>
     );
+  if (sheet.is === "added")
+    return (
+      <Sheet title={say("embed.added")} say={say} close={close}>
+        <p>{say("embed.added_how")}</p>
+        <button type="button" class="button main wide" onClick={close}>
+          {say("keep_watching")}
+        </button>
+      </Sheet>
+    );
   if (sheet.is === "seller")
     return (
       <Sheet title={say("who_sells")} say={say} close={close}>

@@ -80,11 +80,15 @@ async def open_basket(tx: Tx, *, shop_id: int, key: str, shopper: UUID) -> None:
 
 
 async def opened_baskets(tx: Tx, *, shop_id: int, shopper: UUID) -> list[UUID]:
-    """Whose baskets are paid in this browser, by the link they were sent."""
+    """Whose baskets are paid in this browser, by the link they were sent or out of a frame."""
     cursor = await tx.connection.execute(
         """
-        SELECT DISTINCT buyer FROM customers.basket
-         WHERE shop_id = %(shop_id)s AND opened_by = %(shopper)s AND until > now() ORDER BY buyer
+        SELECT buyer FROM customers.basket
+         WHERE shop_id = %(shop_id)s AND opened_by = %(shopper)s AND until > now()
+         UNION
+        (SELECT framed FROM embeds.v_framed
+          WHERE shop_id = %(shop_id)s AND opened_by = %(shopper)s ORDER BY until DESC LIMIT 20)
+         ORDER BY buyer
         """,
         {"shop_id": shop_id, "shopper": shopper},
     )

@@ -10,7 +10,7 @@ import secrets
 from typing import Final
 from uuid import UUID, uuid4
 
-from shopfloor import notices, notifications, sms, stock
+from shopfloor import notices, embeds, notifications, sms, stock
 from shopfloor.accounts import Shop
 from shopfloor.customers import basket_queries, contacts, queries, signing_in_queries
 from shopfloor.customers.models import (
@@ -278,7 +278,8 @@ async def sessions(tx: Tx, *, shop_id: int, customer_id: UUID, token: str = "") 
 
 
 async def forget_over(tx: Tx) -> None:
-    """Codes, sessions and links to baskets that are over."""
+    """Codes, sessions, links to baskets and ways out of frames that are over."""
     await signing_in_queries.forget_codes(tx)
     await signing_in_queries.delete_expired_sessions(tx)
     await basket_queries.delete_baskets(tx)
+    await embeds.forget_ways_out(tx)

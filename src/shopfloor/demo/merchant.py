@@ -114,6 +114,7 @@ class Merchant:
             imprint="Harbour & Kiln, 8 Quay Street. Managing director: Lin Shu.",
             other_imprint="港与窑，码头街 8 号。负责人：林书。",
         )
+        await self._submit("/embeds", site="https://www.harbour.example")
         for title, other, handles in COLLECTIONS:
             path = await self._submit("/collections", title=title, other_title=other)
             ids = [str(self.products[handle]["id"]) for handle in handles]

@@ -4,6 +4,7 @@ The policy allows this site and nothing else: no inline script, no inline style,
 the player feeds to the browser itself.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 _SOURCES: Final = {
@@ -20,6 +21,14 @@ _SOURCES: Final = {
     "base-uri": "'none'",
 }
 POLICY: Final = "; ".join(f"{directive} {sources}" for directive, sources in _SOURCES.items())
+
+
+def policy_framed_by(origins: Sequence[str]) -> str:
+    """The same for a page that these sites may show in a frame; with none, as for every other page nobody may."""
+    sources = _SOURCES | ({"frame-ancestors": " ".join(origins)} if origins else {})
+    return "; ".join(f"{directive} {value}" for directive, value in sources.items())
+
+
 HEADERS: Final = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",

@@ -35,6 +35,11 @@ def is_asked_for_from_elsewhere(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return site not in {b"same-origin", b"none"}
 
 
+def is_from_another_site(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether it was another site's page that made the browser ask, as a frame in it is; not one of the same domain."""
+    return any(name == b"sec-fetch-site" and value == b"cross-site" for name, value in headers)
+
+
 @lru_cache(4096)
 def _is_ours(site: bytes | None, origin: bytes, host: bytes, origins: frozenset[str]) -> bool:
     if site in {b"same-origin", b"none"}:

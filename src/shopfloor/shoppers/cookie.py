@@ -47,10 +47,18 @@ def shopper_of(keyring: Keyring, headers: Iterable[tuple[bytes, bytes]]) -> UUID
     return None
 
 
-def cookie_header(cookie: str, *, secure: bool) -> tuple[bytes, bytes]:
-    """The `set-cookie` header that gives a shopper the cookie for a year."""
-    safe = "; Secure" if secure else ""
-    text = f"{COOKIE}={cookie}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{safe}"
+def cookie_header(cookie: str, *, secure: bool, framed: bool = False) -> tuple[bytes, bytes]:
+    """The `set-cookie` header that gives a shopper the cookie for a year.
+
+    `framed`: in a frame of another site.  That cookie is partitioned (CHIPS): it is sent from frames in that one site and
+    from nowhere else, so that it follows nobody around; browsers take it over HTTPS and from the machine itself.
+    """
+    safe = (
+        "; SameSite=None; Secure; Partitioned"
+        if framed
+        else "; SameSite=Lax" + ("; Secure" if secure else "")
+    )
+    text = f"{COOKIE}={cookie}; Path=/; Max-Age=31536000; HttpOnly{safe}"
     return b"set-cookie", text.encode("ascii")
 
 

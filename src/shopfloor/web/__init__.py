@@ -15,6 +15,7 @@ from shopfloor.web import (
     customer_account,
     customers,
     elsewhere,
+    embedded,
     fapiao,
     forms,
     https,
@@ -46,6 +47,7 @@ from shopfloor.web.console import (
     collections,
     discounts,
     disputes,
+    embeds,
     fulfilment,
     integrity,
     invoices,
@@ -101,7 +103,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections, tills, pickups, stores,
+        sign_in, account, overview, networks, shows, studio, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores,
         product_import, products, stock_grid, stock_papers, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip
@@ -116,6 +118,7 @@ def routers() -> list[APIRouter]:
         elsewhere.router,
         room.router,
         overlay.router,
+        embedded.router,
         replays.router,
         cart.router,
         checkout.router,

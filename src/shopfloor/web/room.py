@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request
 from starlette.responses import Response
@@ -22,7 +22,15 @@ from shopfloor.web.languages import N_, Language
 from shopfloor.web.messages import MESSAGES
 from shopfloor.web.parts import Choice, Content, PriceGroup, grouped, option_words, seller_facts
 from shopfloor.web.replays import make_replay, replay_url, seconds_of
-from shopfloor.web.shared_pages import Frame, Reader, Slot, Sources, own_page, reader_of
+from shopfloor.web.shared_pages import (
+    Frame,
+    Reader,
+    ShopFacts,
+    Slot,
+    Sources,
+    own_page,
+    reader_of,
+)
 from shopfloor.web.templating import page_text, when_words, zone_of
 from shopfloor.web.waitlist import why_refused
 
@@ -215,17 +223,9 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
         async with sources.db.transaction() as tx:
             refused = await reader.refused(tx, found, language)
     show, state, lines = seen.show, seen.state, [line.as_json() for line in seen.lines]
-    seller = seller_facts(found.name, pick_up_at=facts.terms.pick_up_at, language=language)
     offers = offer_forms(state, language)
     shown = next((offer for offer in offers if offer.id == state.featured_id), None)
-    poster = _poster(show, offers, shown)
-    next_show = None
-    if seen.next is not None:
-        next_show = {
-            "title": language.localised(seen.next.titles, seen.next.title),
-            "url": f"/s/{found.slug}/live/{seen.next.id}",
-            "starts": None if seen.next.starts_at is None else _when(seen.next.starts_at, found, language),
-        }
+    data = island_data(facts, seen, offers, language)
     html = page_text(
         "shop/room.html",
         origin=sources.origin,
@@ -239,30 +239,47 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
         offers=offers,
         wish_id=Slot.WISH_ID.mark,
         featured=shown,
-        poster=poster,
-        next_show=next_show,
+        poster=data["poster"],
+        next_show=data["next"],
         chat=lines,
-        seller=seller,
+        seller=data["seller"],
         refused=refused,
         at_end=state.show.pay_at_end if state.show.status == "live" else None,
         is_hidden=seen.is_hidden,
-        words=_words(language, is_hidden=seen.is_hidden),
-        island_data={
-            "state": state,
-            "chat": lines,
-            "now": Slot.NOW.json,
-            "shop": {"id": found.id, "slug": found.slug, "name": found.name},
-            "seller": seller,
-            "starts": None
-            if show.starts_at is None
-            else {"words": _when(show.starts_at, found, language), "at": show.starts_at.isoformat()},
-            "next": next_show,
-            "replay": seen.replay,
-            "waits": Slot.WAITS.json,
-            "poster": poster,
-        },
+        words=room_words(language, is_hidden=seen.is_hidden),
+        island_data=data,
     )
     return Frame(found.id, html, language, cache_control="private, no-store")
+
+
+def island_data(
+    facts: ShopFacts, seen: "Seen", offers: Sequence[OfferForm], language: Language
+) -> dict[str, Any]:
+    """What the page's script begins with (`RoomData` in the front end)."""
+    shop, show = facts.shop, seen.show
+    next_show = None
+    if seen.next is not None:
+        next_show = {
+            "title": language.localised(seen.next.titles, seen.next.title),
+            "url": f"/s/{shop.slug}/live/{seen.next.id}",
+            "starts": None if seen.next.starts_at is None else _when(seen.next.starts_at, shop, language),
+        }
+    return {
+        "state": seen.state,
+        "chat": [line.as_json() for line in seen.lines],
+        "now": Slot.NOW.json,
+        "shop": {"id": shop.id, "slug": shop.slug, "name": shop.name},
+        "seller": seller_facts(shop.name, pick_up_at=facts.terms.pick_up_at, language=language),
+        "starts": None
+        if show.starts_at is None
+        else {"words": _when(show.starts_at, shop, language), "at": show.starts_at.isoformat()},
+        "next": next_show,
+        "replay": seen.replay,
+        "waits": Slot.WAITS.json,
+        "poster": poster_of(
+            show, offers, next((offer for offer in offers if offer.id == seen.state.featured_id), None)
+        ),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +298,7 @@ def _when(moment: datetime, shop: Shop, language: Language) -> str:
     return when_words(moment.astimezone(zone_of(shop.timezone)), language)
 
 
-def _poster(show: live.Show, offers: Sequence[OfferForm], shown: OfferForm | None) -> str | None:
+def poster_of(show: live.Show, offers: Sequence[OfferForm], shown: OfferForm | None) -> str | None:
     """Behind the video: what is shown; before and after the show, one of its goods."""
     candidates = [shown] if show.status == live.ShowStatus.LIVE else [shown, *offers]
     picture = next((offer.picture for offer in candidates if offer is not None and offer.picture), None)
@@ -374,7 +391,7 @@ def _flash_note(offer: rooms.OfferState, flash: rooms.FlashState) -> FlashNote:
     )
 
 
-def _words(language: Language, *, is_hidden: bool) -> dict[str, str]:
+def room_words(language: Language, *, is_hidden: bool) -> dict[str, str]:
     words = island_words(language)
     if not is_hidden:
         return words

@@ -28,7 +28,7 @@ from fastapi import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shopfloor import accounts, policies, pricing, purchases
+from shopfloor import accounts, embeds, policies, pricing, purchases
 from shopfloor.accounts import Shop
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.encodings import choose
@@ -215,6 +215,8 @@ class Sources:
 class ShopFacts:
     shop: Shop
     terms: policies.ShopTerms
+    sites: Sequence[str]
+    """Origins that may show a room in a frame."""
     shipping_at_checkout: bool
     """What shipping costs depends on the order and where it goes; the terms do not say."""
 
@@ -347,6 +349,7 @@ class SharedPages:
             found = ShopFacts(
                 shop,
                 await policies.shop_terms(tx, shop_id=shop.id),
+                await embeds.sites(tx, shop_id=shop.id),
                 await pricing.has_delivery(tx, shop_id=shop.id),
             )
         # What changed while it was read may be in it or not.

@@ -133,9 +133,12 @@ def _title(
 
 async def settled(
     tx: Tx, shop: Shop, shopper: UUID, holds: Sequence[str], others: Sequence[UUID] = ()
-) -> list[str]:
-    """Those of the shopper's `holds` that wait for no checkout any longer: ordered, given back or run out."""
+) -> dict[str, list[str]]:
+    """`settled`: those of the shopper's `holds` that wait for no checkout any longer: ordered, given back or run out;
+    `ordered`: the first of these.
+    """
     found: list[str] = []
+    ordered: list[str] = []
     for text in holds[:MOST_HOLDS]:
         try:
             hold = await stock.hold(tx, shop_id=shop.id, hold_id=UUID(text))
@@ -143,7 +146,9 @@ async def settled(
             continue
         if hold.buyer in {shopper, *others} and hold.state is not stock.HoldState.HELD:
             found.append(text)
-    return found
+            if hold.state not in {stock.HoldState.RELEASED, stock.HoldState.EXPIRED}:
+                ordered.append(text)
+    return {"settled": found, "ordered": ordered}
 
 
 async def kept_for(tx: Tx, place: purchases.Waiting) -> date | None:

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from shopfloor import (
     accounts,
     catalog,
+    embeds,
     notices,
     purchases,
     sms,
@@ -88,7 +89,8 @@ async def waitlist(
             state = await in_line(tx, found, shopper, language_of(request, found.locale))
             others = await elsewhere(tx, request, found, shopper)
             if holds:
-                state["settled"] = await settled(tx, found, shopper, holds.split(","), others)
+                paid_by = await embeds.openers(tx, shop_id=found.id, framed=shopper)
+                state |= await settled(tx, found, shopper, holds.split(","), [*others, *paid_by])
             if show is not None:
                 state |= await in_basket(tx, found, show, shopper, others, language_of(request, found.locale))
             return JSONResponse(state, headers={"cache-control": "no-store"})

@@ -47,6 +47,7 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "messages": Place("/messages", _P.ORDERS_VIEW, N_("Messages"), "send"),
         "webhooks": Place("/webhooks", _P.MEMBERS_VIEW, N_("Webhooks")),
         "brand": Place("/brand", _P.ORDERS_VIEW, N_("Brand")),
+        "embeds": Place("/embeds", _P.ORDERS_VIEW, N_("Your website")),
         "contact": Place("/contact", _P.ORDERS_VIEW, N_("Contact")),
         "policies": Place("/policies", _P.ORDERS_VIEW, N_("Policies")),
         "taxes": Place("/taxes", _P.ORDERS_VIEW, N_("Taxes")),

@@ -107,6 +107,7 @@ ROWS_OF = {
     ),
     "/console/{shop}/stock": (r'<h2 id="p-(\d+)"', "SELECT id FROM catalog.product"),
     "/console/{shop}/stock/grid": (r'name="units-(\d+)-', "SELECT id FROM catalog.variant"),
+    "/console/{shop}/products/grid": (r'name="title-(\d+)"', "SELECT id FROM catalog.product"),
     "/console/{shop}/stock/{variant_id}": (r">(move \d+)<", "SELECT reason FROM stock.movement WHERE reason LIKE 'move%'"),
     "/console/{shop}/stock/transfers": (r'/stock/transfers/(\d+)"', "SELECT id FROM stock_control.transfer"),
     "/console/{shop}/stock/transfers/{transfer_id}": (r'name="u-(\d+)"', "SELECT id FROM catalog.variant"),
@@ -169,6 +170,7 @@ WHOLE = {
 }
 # Pages about one thing: what they list is bounded by it, or they list nothing.
 ONE_THING = {
+    "/design", "/design/themes.css",
     "/s/{shop}/p/{product_id}", "/s/{shop}/live/{show_id}", "/s/{shop}/live/{show_id}/overlay", "/s/{shop}/live/{show_id}/chat/lines", "/s/{shop}/live/{show_id}/clip/{interval_id}", "/s/{shop}/checkout/{hold_id}",
     "/embed.js", "/s/{shop}/embed", "/s/{shop}/live/{show_id}/embed", "/console/{shop}/embeds",
     "/s/{shop}/orders/{order_id}", "/reset/{token}", "/claim/{token}", "/join/{token}", "/sign-in", "/robots.txt",

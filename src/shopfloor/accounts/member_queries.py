@@ -30,6 +30,7 @@ class ShopRow:
     locale: str
     timezone: str
     brand: dict[str, Any]
+    is_first_day: bool = False
 
 
 # Shops and members
@@ -76,7 +77,10 @@ async def update_shop(tx: Tx, *, shop: Shop) -> None:
 async def shop(tx: Tx, *, shop_id: int) -> Shop | None:
     row = await tx.first(
         ShopRow,
-        "SELECT id, slug, name, currency, locale, timezone, brand FROM accounts.shop WHERE id = %(shop_id)s",
+        """
+        SELECT id, slug, name, currency, locale, timezone, brand, first_day_done_at IS NULL AS is_first_day
+          FROM accounts.shop WHERE id = %(shop_id)s
+        """,
         shop_id=shop_id,
     )
     return None if row is None else _shop(row)
@@ -98,9 +102,16 @@ async def shops(tx: Tx) -> list[Shop]:
     return [_shop(row) for row in rows]
 
 
+async def end_first_day(tx: Tx, *, shop_id: int) -> None:
+    await tx.run(
+        "UPDATE accounts.shop SET first_day_done_at = now() WHERE id = %(shop_id)s AND first_day_done_at IS NULL",
+        shop_id=shop_id,
+    )
+
+
 def _shop(row: ShopRow) -> Shop:
     brand = msgspec.convert(row.brand, Brand)
-    return Shop(row.id, row.slug, row.name, row.currency, row.locale, row.timezone, brand)
+    return Shop(row.id, row.slug, row.name, row.currency, row.locale, row.timezone, brand, row.is_first_day)
 
 
 async def lock_shop(tx: Tx, *, shop_id: int) -> None:

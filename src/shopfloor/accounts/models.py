@@ -164,6 +164,8 @@ class Shop:
     locale: str
     timezone: str
     brand: Brand = field(default_factory=Brand)
+    is_first_day: bool = False
+    """The list of the first day is still out."""
 
     @property
     def today(self) -> date:

@@ -35,11 +35,12 @@ async def change(
     timezone: str | None = None,
     currency: str | None = None,
     brand: Callable[[Brand], Brand] | None = None,
+    first_day_done: bool = False,
 ) -> Shop:
     """What is given; the shop as it is now.  Nothing is recorded when nothing changes.
 
     `currency` is for shops without prices: whoever gives one sees to it that there are none.  `brand` makes the new one
-    of the one that is: changes come one after the other.
+    of the one that is: changes come one after the other.  `first_day_done` puts the list of the first day away.
     Raises UnknownShop, BadShop, or UnusableText.
     """
     await queries.lock_shop(tx, shop_id=actor.shop_id)
@@ -53,7 +54,14 @@ async def change(
         locale=before.locale if locale is None else locale,
         timezone=before.timezone if timezone is None else timezone,
     )
-    after = replace(wanted, id=before.id, brand=before.brand if brand is None else brand(before.brand))
+    if first_day_done:
+        await queries.end_first_day(tx, shop_id=before.id)
+    after = replace(
+        wanted,
+        id=before.id,
+        brand=before.brand if brand is None else brand(before.brand),
+        is_first_day=before.is_first_day,
+    )
     if after == before:
         return before
     await queries.update_shop(tx, shop=after)

@@ -4,7 +4,8 @@ Promise: a page of the list costs the same however many orders a shop has; what 
 words are written.
 """
 
+from shopfloor.order_lists import takings
 from shopfloor.order_lists.export import sheet
-from shopfloor.order_lists.listing import counts, numbers, orders
+from shopfloor.order_lists.listing import count, counts, numbers, orders
 
-__all__ = ["counts", "numbers", "orders", "sheet"]
+__all__ = ["count", "counts", "numbers", "orders", "sheet", "takings"]

@@ -224,6 +224,11 @@ async def _listed(tx: Tx, *, shop_id: int, ids: list[UUID]) -> list[OrderSummary
     return [by_id[each] for each in ids]
 
 
+async def count(tx: Tx, *, shop_id: int, **narrowed: Unpack[Narrowed]) -> paging.Counted:
+    """How many orders such a list has, counted as far as its pages count them."""
+    return await _count_orders(tx, shop_id=shop_id, **narrowed)
+
+
 async def counts(tx: Tx, *, shop_id: int) -> Counts:
     """How many orders are in which status."""
     return await queries.count_by_status(tx, shop_id=shop_id, statuses=[status.value for status in Status])

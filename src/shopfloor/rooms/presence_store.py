@@ -18,6 +18,11 @@ async def count_order(tx: Tx, *, shop_id: int, show_id: int) -> None:
     await outbox.record(tx, ShowCounted(shop_id, show_id, orders))
 
 
+async def counts(tx: Tx, *, show_id: int) -> presence_queries.Counts:
+    """What the room of a show counts just now."""
+    return await presence_queries.counts(tx, show_id=show_id)
+
+
 async def count_waiting(tx: Tx, *, shop_id: int, show_id: int, variant_id: int, units: int) -> None:
     """So many units of a variant are waited for in this show now."""
     await presence_queries.set_waiting(tx, show_id=show_id, variant_id=variant_id, units=units)

@@ -51,6 +51,7 @@ async def variant_of(tx: Tx, *, shop_id: int, code: str) -> int | None:
 
 shifts = journal_queries.shifts
 tasks = journal_queries.tasks
+open_tasks = journal_queries.count_open_tasks
 receipts = journal_queries.receipts
 
 

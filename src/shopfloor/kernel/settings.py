@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least level that is logged."
     )
+    development: bool = Field(
+        default=False,
+        description="Show pages for those who work on Shopfloor, such as /design with all components.",
+    )
     intake_queue: int = Field(
         default=20_000,
         ge=1,

@@ -210,6 +210,7 @@ MESSAGES: Final = {
     "intake.full": N_("A lot of people are buying right now. Try again; it stays one purchase."),
     "intake.unknown": N_("We don't know the outcome yet. Try again; it stays one purchase."),
     # forms
+    "web.no_design_page": N_("This page is for development: set SHOPFLOOR_DEVELOPMENT to see it."),
     "form.cannot_undo": N_("This can't be undone: it was undone already, or the 10 minutes for it are over. Nothing was changed."),
     "form.not_a_choice": N_("Choose one of the options."),
     "form.not_a_date": N_("Enter a date such as 2026-12-03."),

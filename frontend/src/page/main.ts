@@ -127,6 +127,14 @@ for (const field of document.querySelectorAll<HTMLElement>("[data-narrows]")) {
 /** The places of the console scroll sideways on a phone: where one is stands in view. */
 document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
+/** [data-slide="ID"]: who chooses a variant sees the picture of it. */
+document.addEventListener("change", (event) => {
+  const chosen = event.target instanceof HTMLElement ? (event.target.dataset["slide"] ?? "") : "";
+  const slide = chosen === "" ? null : document.getElementById(chosen);
+  const strip = slide?.parentElement;
+  if (slide && strip) strip.scrollTo({ left: slide.offsetLeft - strip.offsetLeft });
+});
+
 /** The first field that was refused gets the focus. */
 document.querySelector<HTMLElement>("[aria-invalid='true']")?.focus();
 

@@ -1,7 +1,7 @@
 """Products, variants, prices and pictures: plain values and the rules between them.  No I/O here."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
@@ -115,6 +115,11 @@ class Variant:
     def price(self) -> Money:
         return Money(self.price_minor, self.currency)
 
+    def picture_of(self, shown: Iterable["Picture"]) -> "Picture | None":
+        """The picture that says most about it; None where none is of it in particular."""
+        fits = [each for each in shown if each.shows and set(each.shows) <= set(self.options)]
+        return max(fits, key=lambda each: (len(each.shows), -each.position, -each.id), default=None)
+
     @property
     def list_price(self) -> Money | None:
         """A price to compare with, as it is kept: it may be below the price."""
@@ -187,6 +192,8 @@ class Picture:
     height: int
     alt: str
     position: int
+    shows: list[str] = field(default_factory=list[str])
+    """The option values of the variants it is of; none: it is of the whole product."""
 
     @property
     def sizes(self) -> tuple[int, ...]:

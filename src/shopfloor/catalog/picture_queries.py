@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from psycopg.types.json import Jsonb
+
 from shopfloor.catalog.models import Picture
 from shopfloor.kernel.database import Tx
 
@@ -40,12 +42,29 @@ async def pictures(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> list[
     return await tx.every(
         Picture,
         """
-        SELECT id, product_id, sha256, width, height, alt, position FROM catalog.picture
+        SELECT id, product_id, sha256, width, height, alt, position, shows FROM catalog.picture
          WHERE shop_id = %(shop_id)s AND product_id = ANY(%(product_ids)s::bigint[])
          ORDER BY product_id, position, id
         """,
         shop_id=shop_id,
         product_ids=list(product_ids),
+    )
+
+
+async def arrange(tx: Tx, *, ids: Sequence[int], alts: Sequence[str], shows: Sequence[Sequence[str]]) -> None:
+    """In this order, from 1."""
+    await tx.run(
+        """
+        UPDATE catalog.picture p
+           SET position = w.place, alt = w.alt,
+               shows = ARRAY(SELECT jsonb_array_elements_text(w.shows))
+          FROM unnest(%(ids)s::bigint[], %(alts)s::text[], %(shows)s::jsonb[])
+               WITH ORDINALITY AS w (id, alt, shows, place)
+         WHERE p.id = w.id
+        """,
+        ids=list(ids),
+        alts=list(alts),
+        shows=[Jsonb(list(each)) for each in shows],
     )
 
 

@@ -155,6 +155,18 @@ async def lock_product(tx: Tx, *, shop_id: int, product_id: int) -> bool:
     )
 
 
+async def lock_products(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> None:
+    """`lock_product` for many, in order of id."""
+    await tx.run(
+        """
+        SELECT FROM catalog.product WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s::bigint[])
+         ORDER BY id FOR NO KEY UPDATE
+        """,
+        shop_id=shop_id,
+        ids=list(product_ids),
+    )
+
+
 async def product_id_by_handle(tx: Tx, *, shop_id: int, handle: str) -> int | None:
     return await tx.value(
         "SELECT id FROM catalog.product WHERE shop_id = %(shop_id)s AND handle = %(handle)s",

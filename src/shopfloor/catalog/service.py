@@ -7,7 +7,15 @@ from dataclasses import replace
 from typing import Final
 
 from shopfloor import accounts
-from shopfloor.catalog import picture_queries, price_queries, queries, references, searching, tax_classes
+from shopfloor.catalog import (
+    gallery,
+    picture_queries,
+    price_queries,
+    queries,
+    references,
+    searching,
+    tax_classes,
+)
 from shopfloor.catalog.events import PriceChanged, ProductChanged
 from shopfloor.catalog.models import (
     LONGEST_DESCRIPTION,
@@ -181,12 +189,17 @@ async def update_product(
     option_names: Sequence[str] | None = None,
     option_texts: Mapping[str, Mapping[str, str]] | None = None,
     tax_class: str | None = None,
+    pictures: Sequence[tuple[int, str, Sequence[str]]] | None = None,
 ) -> Product:
     """Change what is given.  Options of a product that has variants can be renamed, not added or removed.
 
-    Raises also pricing.UnknownRule (no such tax class).
+    `pictures`: (id, alt, option values of the variants it shows) in their order.
+    Raises also pricing.UnknownRule (no such tax class), UnknownPicture.
     """
     before = await _locked_product(tx, shop_id, product_id)
+    if pictures is not None:
+        known = await variants(tx, shop_id=shop_id, product_ids=[product_id])
+        await gallery.arrange(tx, shop_id=shop_id, product_id=product_id, wanted=pictures, known=known)
     if tax_class is not None:
         await tax_classes.set_class(tx, shop_id=shop_id, product_id=product_id, tax_class=tax_class)
     if option_names is not None:
@@ -235,8 +248,12 @@ async def product(tx: Tx, *, shop_id: int, product_id: int) -> Product:
     return _typed(found[0])
 
 
-async def products_by_id(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> dict[int, Product]:
-    """Those of `ids` that the shop has."""
+async def products_by_id(
+    tx: Tx, *, shop_id: int, ids: Sequence[int], lock: bool = False
+) -> dict[int, Product]:
+    """Those of `ids` that the shop has.  `lock`: nobody else changes them until the end of the transaction."""
+    if lock:
+        await queries.lock_products(tx, shop_id=shop_id, product_ids=ids)
     return {each.id: _typed(each) for each in await queries.products_by_ids(tx, shop_id=shop_id, ids=ids)}
 
 
@@ -396,14 +413,22 @@ async def _set_archived(tx: Tx, shop_id: int, variant_id: int, *, archived: bool
 
 
 async def variants(
-    tx: Tx, *, shop_id: int, ids: Sequence[int] = (), product_ids: Sequence[int] | None = None
+    tx: Tx,
+    *,
+    shop_id: int,
+    ids: Sequence[int] = (),
+    product_ids: Sequence[int] | None = None,
+    lock: bool = False,
 ) -> list[Variant]:
-    """Those of `ids` that the shop has, in order of id, with the price in force.
+    """Those of `ids` that the shop has, in order of id, with the price in force.  `lock`: nobody else changes them or
+    their price until the end of the transaction.
 
     With `product_ids` all variants of these products instead, product by product in their position.
     """
     if product_ids is not None:
         return await queries.variants_of(tx, shop_id=shop_id, product_ids=product_ids)
+    if lock:
+        await queries.lock_variants(tx, shop_id=shop_id, ids=ids)
     return await queries.variants(tx, shop_id=shop_id, ids=ids)
 
 

@@ -16,6 +16,7 @@ from shopfloor.web import (
     customers,
     elsewhere,
     embedded,
+    design,
     fapiao,
     forms,
     https,
@@ -61,8 +62,10 @@ from shopfloor.web.console import (
     payments,
     pickups,
     plan,
+    product_grid,
     product_import,
     product_list,
+    product_pictures,
     products,
     report,
     reports,
@@ -104,11 +107,12 @@ def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
         sign_in, account, overview, networks, shows, studio, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores,
-        product_import, products, stock_grid, stock_papers, stock, suppliers, media, discounts, terms,
+        product_import, product_grid, product_pictures, products, stock_grid, stock_papers, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip
     return [
         well_known.router,
+        design.router,
         sitemaps.router,
         https.router,
         shop.router,

@@ -45,6 +45,9 @@ class Choice:
     """Its value of each option in the reader's language, where choices are laid out by them."""
     show: live.Show | None = None
     """Where none is left but in a show: that show."""
+    slide: str = ""
+    """What the picture of this variant in particular is called on the page."""
+    picture_sha: str = ""
 
     @property
     def pieces(self) -> int:

@@ -185,6 +185,8 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         excepted = await policies.return_rules.exceptions(tx, shop_id=found.id, product_ids=[product.id])
         refused = None if reader.refused is None else await reader.refused(tx, found, language)
     words = language.words_of(product.option_texts)
+    own = {each.id: shown for each in variants if (shown := each.picture_of(pictures))}
+    slides = {each.id: f"picture-{n}" for n, each in enumerate(pictures, 1)}
     choices = [
         Choice(
             variant.id,
@@ -194,6 +196,8 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
             contents.get(variant.id, ()),
             [words.get(option, option) for option in variant.options],
             shown_in.get(variant.id),
+            slides[own[variant.id].id] if variant.id in own else "",
+            own[variant.id].sha256 if variant.id in own else "",
         )
         for variant in variants
     ]

@@ -1,5 +1,6 @@
 """One product with its variants, prices, pictures and bundles."""
 
+import json
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
@@ -251,6 +252,8 @@ async def _page(
         product=product,
         variants=variants,
         pictures=pictures,
+        shows=_shows(variants),
+        shown_by={each.id: _listed(each.shows) for each in pictures},
         lefts=lefts,
         apart=apart,
         references=references,
@@ -266,6 +269,19 @@ async def _page(
         other=other,
         status=status,
     )
+
+
+def _listed(values: Sequence[str]) -> str:
+    """Option values as a form names them."""
+    return json.dumps(list(values), ensure_ascii=False)
+
+
+def _shows(variants: Sequence[catalog.Variant]) -> list[tuple[str, str]]:
+    """What a picture may be of: all variants with a value, or one variant; each with its words."""
+    on_sale = [each for each in variants if not each.is_archived]
+    values = [(_listed([value]), value) for value in _option_values(on_sale)]
+    single = [(_listed(each.options), " · ".join(each.options)) for each in on_sale if len(each.options) > 1]
+    return values + single
 
 
 def _by_variant(

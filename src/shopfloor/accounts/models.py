@@ -164,8 +164,8 @@ class Shop:
     locale: str
     timezone: str
     brand: Brand = field(default_factory=Brand)
-    is_first_day: bool = False
-    """The list of the first day is still out."""
+    is_first_day: bool = field(default=False, compare=False)
+    """The list of the first day is still out, where a shop was read by its id."""
 
     @property
     def today(self) -> date:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from fastapi import Request
 from starlette.responses import Response
 
-from shopfloor.brand import accents
+from shopfloor import brand
 from shopfloor.kernel import paging
 from shopfloor.kernel.errors import NotFound
 from shopfloor.kernel.records import dataclass
@@ -78,7 +78,7 @@ def colours(theme: str) -> dict[str, str]:
 
 def pairs(theme: str) -> list[Pair]:
     known = colours(theme)
-    return [Pair(text, ground, accents.contrast(known[text], known[ground])) for text, ground in PAIRS]
+    return [Pair(text, ground, brand.accents.contrast(known[text], known[ground])) for text, ground in PAIRS]
 
 
 def _allowed(request: Request) -> None:

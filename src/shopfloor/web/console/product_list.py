@@ -102,7 +102,7 @@ _STATUS_SAID: Final = {
 async def set_statuses(desk: Editor, status: Annotated[catalog.Status, Form()]) -> Response:
     """Publish, unpublish or archive the products chosen in the list: all of them, or none."""
     form = await desk.request.form()
-    back = "/products" + _as_listed(str(form.get("listed", "")))
+    back = "/products" + as_listed(str(form.get("listed", "")))
     with desk.back_if_refused(back):
         chosen = sorted({id_of(str(value)) for value in form.getlist("product_id")})
         async with desk.work() as tx:
@@ -113,7 +113,7 @@ async def set_statuses(desk: Editor, status: Annotated[catalog.Status, Form()]) 
     return desk.back(back, desk.say(_STATUS_SAID[status], n=len(chosen)))
 
 
-def _as_listed(query: str) -> str:
+def as_listed(query: str) -> str:
     """The list as it was: its own parameters, and nothing else that a form may have sent."""
     kept = [(key, text) for key, text in parse_qsl(query) if key in {"search", "status", "after", "before"}]
     return f"?{urlencode(kept)}" if kept else ""

@@ -5,7 +5,6 @@ What was saved is kept here for whoever saved it, so that an undo names the save
 """
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Annotated, Final
@@ -24,6 +23,7 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_QUANTITY, whole_number
 from shopfloor.web.console.desk import Desk
 from shopfloor.web.console.form_values import id_of, one_of
+from shopfloor.web.console.grid import UNREADABLE, CannotUndo, cells, undo_of
 from shopfloor.web.console.stock import Editor, Viewer
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
@@ -41,12 +41,6 @@ WHY: Final[Mapping[str, tuple[str, str]]] = {
     "received": ("received", "received"),
     "damaged": ("damaged", "damaged"),
 }
-
-
-class CannotUndo(Conflict):
-    """This save was undone already, is too long ago, or isn't yours: nothing was changed."""
-
-    code = "form.cannot_undo"
 
 
 class ShelfTooFull(Conflict):
@@ -117,7 +111,7 @@ async def _page(
     status: int = 200,
 ) -> Response:
     """`typed` over what is kept, where the grid came back."""
-    undo = await desk.revealed()
+    undo, kept = await undo_of(desk)
     async with desk.db.transaction() as tx:
         page = await paging.numbered(
             catalog.products,
@@ -134,9 +128,9 @@ async def _page(
         if len(locations) > MOST_COLUMNS:
             shown = [each for each in locations if each.id == part.place] or locations[:1]
         rows = await _rows(tx, desk.shop.id, page.items)
-        cells = {f"units-{row.variant.id}-{each.id}" for row in rows for each in shown}
-        marked = {name: why for name, why in (errors or {}).items() if name in cells}
-        strays = {name: why for name, why in (errors or {}).items() if name not in cells}
+        here = {f"units-{row.variant.id}-{each.id}" for row in rows for each in shown}
+        marked = {name: why for name, why in (errors or {}).items() if name in here}
+        strays = {name: why for name, why in (errors or {}).items() if name not in here}
         if strays:
             marked[""] = await _on_top(desk, tx, strays)
     return desk.page(
@@ -150,8 +144,8 @@ async def _page(
         listed=part.listed,
         typed=typed or {},
         errors=marked,
-        undo=desk.request.query_params["made"] if "undo" in undo else "",
-        undo_cells=len(_read(undo.get("undo", "[]"))),
+        undo=undo,
+        undo_cells=len(_read(kept or "[]")),
         status=status,
     )
 
@@ -212,6 +206,10 @@ async def _rows(tx: Tx, shop_id: int, products: Sequence[catalog.Product]) -> li
     return rows
 
 
+def _was(name: str) -> str:
+    return f"was-{name.removeprefix('units-')}"
+
+
 @router.post("")
 async def save(desk: Editor, why: Text = "counted", listed: Text = "") -> Response:
     """All that was changed, or nothing where a field is wrong; what is wrong stands in its cell."""
@@ -220,25 +218,20 @@ async def save(desk: Editor, why: Text = "counted", listed: Text = "") -> Respon
     errors: dict[str, str] = {}
     changes: list[Change] = []
     more, fewer = one_of(WHY, why, field="why")
-    sent = Counter(name for name, _ in desk.sent.fields)
     taken: set[tuple[int, int]] = set()
-    for name, text in desk.sent.fields:
-        if not name.startswith("units-"):
-            continue
-        _, _, cell = name.partition("-")
-        variant, _, location = cell.partition("-")
+    for cell in cells(desk.sent.fields, ["units"], _was):
+        name = cell.name
+        variant, _, location = name.removeprefix("units-").partition("-")
         place = (id_of(variant), id_of(location))
-        was = whole_number(typed.get(f"was-{cell}", ""))
-        if was is None or sent[name] != 1 or sent[f"was-{cell}"] != 1 or place in taken:
-            errors[name] = desk.say(
-                N_("We couldn't read this cell. It shows the current stock: enter it again.")
-            )
+        was = None if cell.was is None else whole_number(cell.was)
+        if was is None or place in taken:
+            errors[name] = desk.say(UNREADABLE)
             typed.pop(name, None)
-            typed.pop(f"was-{cell}", None)
+            typed.pop(_was(name), None)
             continue
         taken.add(place)
         try:
-            by = desk.quantity(text, least=0, most=MAX_QUANTITY) - was
+            by = desk.quantity(cell.text, least=0, most=MAX_QUANTITY) - was
             if by:
                 inventory.check_sign(by, more if by > 0 else fewer)
                 changes.append(Change(*place, by))

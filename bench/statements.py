@@ -19,11 +19,12 @@ from typing import Any
 import click
 
 from shopfloor import statements
+from shopfloor.kernel import canonical, merkle
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 from shopfloor.kernel.secrets import Box
-from shopfloor.statements import canonical, merkle, queries
+from shopfloor.statements import queries
 
 BOX = Box((bytes(32),))
 # About what a statement of a show of two hours takes.

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from shopfloor.statements import canonical
+from shopfloor.kernel import canonical
 
 # Appendix B: the bits of a double, and its text.
 NUMBERS = {

@@ -13,11 +13,11 @@ from tests.statements.conftest import BOX, Stage, add_shop
 from tests.waiting import PATIENCE
 
 from shopfloor import statements
-from shopfloor.kernel import secrets
+from shopfloor.kernel import merkle, secrets
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.jobs.service import Run
-from shopfloor.statements import inputs, jobs, merkle, notes, queries, verifying
+from shopfloor.statements import inputs, jobs, notes, queries, verifying
 
 # Appends entry after entry, each in a transaction of its own, and says how many there are.
 APPENDS = """

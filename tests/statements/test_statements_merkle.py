@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.statements import foreign
 
-from shopfloor.statements import merkle
+from shopfloor.kernel import merkle
 
 # The test data of Certificate Transparency.
 LEAVES = [

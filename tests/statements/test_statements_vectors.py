@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from tests.statements import foreign
 
-from shopfloor.statements import canonical, merkle, notes, verifying
+from shopfloor.kernel import canonical, merkle
+from shopfloor.statements import notes, verifying
 
 PLACE = Path(__file__).parents[1] / "vectors" / "statements.json"
 ORIGIN = "shopfloor/dawn/00"

@@ -17,11 +17,11 @@ from tests.statements import foreign
 from tests.statements.conftest import BOX, Stage, add_shop
 
 from shopfloor import statements
-from shopfloor.kernel import http
+from shopfloor.kernel import http, merkle
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings
-from shopfloor.statements import api, merkle, notes, publishing, queries, verifying, witnessing
+from shopfloor.statements import api, notes, publishing, queries, verifying, witnessing
 
 LOCAL = (ip_network("127.0.0.0/8"),)
 OTHER = 2

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from shopfloor.kernel import invariants
+from shopfloor.kernel import invariants, merkle
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.invariants import AuditRow, Invariant
 from shopfloor.kernel.records import dataclass
-from shopfloor.statements import merkle
 
 _AT_ONCE: Final = 5_000
 _SHOWN: Final = 100

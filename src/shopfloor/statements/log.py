@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from shopfloor import accounts
-from shopfloor.kernel import outbox
+from shopfloor.kernel import canonical, merkle, outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box, CannotOpen
 from shopfloor.kernel.values import now
-from shopfloor.statements import canonical, merkle, notes, queries
+from shopfloor.statements import notes, queries
 from shopfloor.statements.events import CheckpointSigned, KeyRotated
 from shopfloor.statements.models import KEY, SIGNED, Log, NoLog, NotInLog, Signed, SigningKey, instant
 

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from shopfloor.kernel import canonical
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound
 from shopfloor.kernel.records import dataclass
-from shopfloor.statements import canonical
 
 STATEMENT: Final = "shopfloor.statement/1"
 KEY: Final = "shopfloor.key/1"

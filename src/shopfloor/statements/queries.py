@@ -6,8 +6,8 @@ from typing import Final
 
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.merkle import Node
 from shopfloor.kernel.records import dataclass
-from shopfloor.statements.merkle import Node
 from shopfloor.statements.models import Listed, Log, Signed, SigningKey
 
 

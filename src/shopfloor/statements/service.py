@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from shopfloor import accounts, live
-from shopfloor.kernel import outbox
+from shopfloor.kernel import canonical, outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.tokens import new_token
 from shopfloor.kernel.values import now
-from shopfloor.statements import canonical, log, notes, queries
+from shopfloor.statements import log, notes, queries
 from shopfloor.statements.drawing import Drawn, statement
 from shopfloor.statements.events import StatementMade
 from shopfloor.statements.models import FILE, Integrity, Listed, NotEnded, UnknownStatement, same_content

@@ -6,11 +6,12 @@ Each check says what it proves; what cannot be told from the file stays open, an
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from shopfloor.kernel import late
+from shopfloor.kernel import canonical, late, merkle
+from shopfloor.kernel.findings import Finding
 from shopfloor.kernel.records import dataclass
-from shopfloor.statements import canonical, merkle, notes
+from shopfloor.statements import notes
 from shopfloor.statements.models import FILE, KEY, SIGNED, STATEMENT
 
 if TYPE_CHECKING:
@@ -21,18 +22,9 @@ else:
     drawing = late.module("shopfloor.statements.drawing")
     inputs = late.module("shopfloor.statements.inputs")
 
-State = Literal["proven", "open", "failed"]
 MOST_BYTES: Final = 64 << 20
 _NUMBERS: Final = ("unit", "numerator", "denominator", "state")
 _OF_A_FIGURE: Final = frozenset({"version", "definition", *_NUMBERS})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`open`: neither proven nor disproven by what is here."""
-
-    state: State
-    words: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from shopfloor import accounts
-from shopfloor.kernel import text
+from shopfloor.kernel import merkle, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import now
-from shopfloor.statements import merkle, notes, queries, witness_queries
+from shopfloor.statements import notes, queries, witness_queries
 from shopfloor.statements.witness_queries import Watched, Witness
 
 MOST: Final = 20

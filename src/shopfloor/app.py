@@ -33,6 +33,7 @@ from shopfloor import (
     certificates,
     chat,
     collector,
+    giveaways,
     media,
     orders,
     promotions,
@@ -59,6 +60,7 @@ from shopfloor.disputes import api as disputes_api
 from shopfloor.erasure import api as erasure_api
 from shopfloor.fapiao import LARGE_BODIES as LARGE_FAPIAO
 from shopfloor.fapiao import api as fapiao_api
+from shopfloor.giveaways import api as giveaways_api
 from shopfloor.integrity import api as integrity_api
 from shopfloor.inventory import api as stock_api
 from shopfloor.invoicing import api as invoicing_api
@@ -325,6 +327,7 @@ def build(node: Node) -> ASGIApp:
                     node.certificate,
                     promotions.CodeGuard(),
                     promotions.Claims(node.db),
+                    giveaways.Entries(node.db),
                     orders.Checkouts(node.db),
                     node.payments,
                 )
@@ -453,7 +456,7 @@ class PathRouter:
 
 JSON = (
     people_api, shops_api, catalog_import_api, catalog_api, stock_api, stock_control_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
-    promotions_api, order_edits_api, returns_api, live_counters_api, reports_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
+    promotions_api, giveaways_api, order_edits_api, returns_api, live_counters_api, reports_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
     fapiao_api, messages_api, tills_api, till_device_api, stores_api, pickups_api,
 )  # fmt: skip
 

@@ -14,6 +14,7 @@ from shopfloor import (
     collector,
     disputes,
     fapiao,
+    giveaways,
     integrity,
     inventory,
     invoicing,
@@ -97,6 +98,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         worked_on = await stock_control.audit(tx)
         ordered = await orders.audit(tx)
         discounted = await promotions.audit(tx)
+        drawn = await giveaways.audit(tx)
         papers = await invoicing.audit(tx)
         asked_for = await fapiao.audit(tx)
         paid = await reconciliation.audit(tx)
@@ -121,6 +123,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *of_area("stock_control", worked_on),
         *of_area("orders", ordered),
         *of_area("promotions", discounted),
+        *of_area("giveaways", drawn),
         *of_area("documents", papers),
         *of_area("fapiao", asked_for),
         *of_area("payments", paid),

@@ -188,6 +188,12 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
+        "Giveaways: rules, lists of entries, draws, and where prizes went",
+        ("giveaways",),
+        "So that a draw can be computed again. A network's key goes when the list is closed; name, account and address go when the person asks to be erased.",
+        Ends.NEVER,
+    ),
+    Class(
         "Customers and accounts: e-mail, telephone and name, whose an order is, addresses, consents, notes, browsers",
         (
             "customers.customer",

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid5
 
 from starlette.requests import HTTPConnection
 
@@ -27,6 +28,7 @@ from shopfloor import (
     embeds,
     erasure,
     fapiao,
+    giveaways,
     integrity,
     inventory,
     invoicing,
@@ -34,6 +36,7 @@ from shopfloor import (
     live_counters,
     media,
     metrics,
+    notices,
     notifications,
     orders,
     pickups,
@@ -49,9 +52,10 @@ from shopfloor import (
 )
 from shopfloor.auth.api import SESSION_COOKIE
 from shopfloor.collector import Collector
+from shopfloor.giveaways.events import WinnerAsked
 from shopfloor.kernel import secrets
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
-from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.errors import NotFound, Refusal
 from shopfloor.kernel.outbox import Consumer, Delivered, decode, each
 from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.settings import Settings
@@ -242,6 +246,7 @@ async def _erased(tx: Tx, fact: erasure.BuyerErased) -> None:
     await fapiao.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
     await pickups.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
     await integrity.forget_buyers(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
+    await giveaways.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
 
 
 FORGETS_PEOPLE: Mapping[type[Any], Callable[[Tx, Any], Any]] = {erasure.BuyerErased: _erased}
@@ -256,7 +261,40 @@ async def _show_over(tx: Tx, fact: run_of_show.ShowEnded) -> None:
     await replays.ask_clips(tx, shop_id=fact.shop_id, show_id=fact.show_id)
 
 
+async def _won(tx: Tx, fact: WinnerAsked) -> None:
+    """Whoever entered without an account left no address: their page and the room tell them."""
+    if fact.customer is None:
+        return
+    try:
+        found = (await customers.profile(tx, shop_id=fact.shop_id, customer_id=fact.customer)).customer
+    except NotFound:
+        return
+    contact = found.email if found.proven_at is not None and found.email else found.proven_phone
+    if not contact:
+        return
+    deadline = datetime.fromtimestamp(fact.deadline / 1000, UTC)
+    await notices.tell(
+        tx,
+        notices.NewNotice(
+            fact.shop_id,
+            uuid5(fact.customer, f"giveaway {fact.giveaway_id} {fact.place}"),
+            notices.Kind.GIVEAWAY_WON,
+            contact,
+            found.locale,
+            name=found.name,
+            buyer=fact.shopper,
+            facts={
+                "prize": fact.prize,
+                "giveaway_id": fact.giveaway_id,
+                "claim_until": deadline.isoformat(),
+            },
+            expires_at=deadline,
+        ),
+    )
+
+
 KNOWS_CUSTOMERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
+    WinnerAsked: _won,
     orders.OrderPlaced: _bought,
     run_of_show.ShowEnded: _show_over,
 }

@@ -21,6 +21,7 @@ from shopfloor import (
     catalog,
     collector,
     customers,
+    giveaways,
     job_handlers,
     notifications,
     orders,
@@ -55,6 +56,8 @@ SWEEP_EVERY: Final = 10.0
 # While a flash runs, and how long a shop without one sleeps.
 FLASH_EVERY: Final = 0.2
 FLASH_LOOK_EVERY: Final = 10.0
+# The longest that a worker sleeps before it looks whether something of a giveaway is due.
+GIVEAWAY_LOOK_EVERY: Final = 10.0
 # In a rush, messages are better worked off many at a time.
 PAYMENTS_PAUSE: Final = 0.2
 # Where nobody can be rung for.
@@ -138,6 +141,7 @@ def loops(
         ),
         expire_holds(db, arrivals),
         end_flashes(db, arrivals),
+        hold_giveaways(db, arrivals, giveaways.beacon.of_settings(settings)),
         _every(SWEEP_EVERY, "sweep", sweep),
         _whenever(arrivals, payment_accounts.inbox.CHANNEL, "payments", hear_payments),
         _every(RECONCILE_EVERY, "reconcile", reconcile),
@@ -326,6 +330,27 @@ async def end_due_flashes(db: Database) -> float | None:
                 await run_of_show.end_when_due(tx, flash)
     left = [flash.seconds_left for flash in running if flash.seconds_left > 0 and flash.left]
     return min(FLASH_EVERY, *left) if left else None
+
+
+async def hold_giveaways(db: Database, arrivals: outbox.Arrivals, beacon: giveaways.beacon.Beacon) -> None:
+    """Until it is cancelled: close lists at their second, draw when the beacon has spoken, pass on what nobody claims."""
+    try:
+        with arrivals.bell() as event:
+            while True:
+                event.clear()
+                pause: float | None = None
+                try:
+                    pause = await giveaways.work(db, beacon)
+                except DatabaseAway:
+                    _log.warning("worker.database_away", work="hold_giveaways")
+                except Exception as problem:  # noqa: BLE001 -- the loop is the boundary
+                    _log.error("worker.failed", work="hold_giveaways", exc_info=problem)
+                if pause is not None and pause < GIVEAWAY_LOOK_EVERY:
+                    await asyncio.sleep(pause)
+                else:
+                    await arrivals.sleep(event, FLASH_EVERY, most=GIVEAWAY_LOOK_EVERY)
+    finally:
+        await beacon.close()
 
 
 async def _every(seconds: float, name: str, act: Callable[[], Awaitable[None]]) -> None:

@@ -35,6 +35,8 @@ LISTS = {
     "/v1/{shop}/shows": "SELECT count(*) FROM live.show",
     "/v1/{shop}/shows/{show_id}/featured-intervals": "SELECT count(*) FROM live.explained",
     "/v1/{shop}/shows/{show_id}/flashes": "SELECT count(*) FROM live.flash",
+    "/v1/{shop}/shows/{show_id}/giveaways": "SELECT count(*) FROM giveaways.giveaway",
+    "/v1/{shop}/shows/{show_id}/giveaways/{giveaway_id}/winners": "SELECT count(*) FROM giveaways.winner",
     "/v1/{shop}/shows/{show_id}/offers": "SELECT count(*) FROM live.offer",
     "/v1/{shop}/shows/{show_id}/prices": "SELECT count(*) FROM live.offer_price",
     "/v1/{shop}/shows/{show_id}/slots": "SELECT count(*) FROM live.slot",
@@ -161,6 +163,11 @@ WHOLE = {
     "/console/{shop}/shipping": (r"zone_id=(\d+)", "SELECT id FROM pricing.zone"),
     "/console/{shop}/taxes": (r"rate_id=(\d+)", "SELECT id FROM pricing.tax_rate"),
     "/console/{shop}/fulfilment/carriers": (r">(Carrier \d+)<", "SELECT name FROM fulfilment.carrier"),
+    "/s/{shop}/giveaways/{giveaway_id}": (r">(N\d{9})<", "SELECT number FROM giveaways.winner"),
+    "/console/{shop}/shows/{show_id}/giveaways/{giveaway_id}": (
+        r">(N\d{9})<",
+        "SELECT number FROM giveaways.winner",
+    ),
     "/console/{shop}/webhooks": (r'/webhooks/(\d+)"', "SELECT id FROM webhooks.endpoint"),
     "/sitemap.xml": (r"/sitemap-products-(\d+)\.xml<", "SELECT DISTINCT id / 10000 FROM catalog.product"),
     "/sitemap-shops.xml": (r"/s/([a-z0-9-]+)<", "SELECT slug FROM accounts.shop"),
@@ -188,6 +195,7 @@ ONE_THING = {
     "/console/{shop}/discounts/new", "/console/{shop}/discounts/{discount_id}", "/s/{shop}/coupons/{slug}",
     "/console/{shop}/discounts/{discount_id}/codes.csv", "/console/{shop}/shipping/method", "/console/{shop}/shipping/zone", "/console/{shop}/taxes/rate",
     "/console/{shop}/shows/{show_id}/report.json", "/console/{shop}/shows/{show_id}/studio", "/console/{shop}/shows/{show_id}/studio/prompter",
+    "/s/{shop}/giveaways/{giveaway_id}/draw.json",
     "/console/{shop}/shows/{show_id}/unpaid", "/console/{shop}/fulfilment/{parcel_id}", "/console/{shop}/pickups/{parcel_id}", "/console/{shop}/stores/{location_id}", "/console/{shop}/fulfilment/prints/{sheet_id}",
     "/console/{shop}/fulfilment/prints/{sheet_id}/file", "/console/{shop}/invoices", "/console/{shop}/payments/account",
     "/console/{shop}/payments/disputes/{dispute_id}", "/console/{shop}/payments/disputes/{dispute_id}/evidence.html",
@@ -245,6 +253,16 @@ INSERT INTO live.flash (shop_id, show_id, offer_id, pool_id, price_minor, curren
                         began_video, ended_at, ended_video, ended_by, reference_days)
 SELECT 1, show_id, id, (SELECT id FROM stock.pool WHERE kind = 'open'), 800, 'CNY', 1, 60, now(), now(), 1, now(), 1, 'time', 30
   FROM live.offer WHERE id > 1;
+INSERT INTO giveaways.giveaway (shop_id, show_id, prize, value_minor, currency, winners, proven_only, claim_hours, opened_at,
+                                closes_at, round, round_at, reveal_by, rules, secret, state, entries, closing, closed_at,
+                                signature, drawn_at)
+SELECT 1, 1, 'Prize ' || n, 1, 'CNY', 1, false, 48, now() - interval '3 minutes', now() - interval '2 minutes', 1,
+       now() - interval '1 minute', now() + interval '1 hour', '{"entry": {"without_account_per_network": 5}, "beacon": {"chain": "", "name": "", "round": 1}, "commitment": ""}',
+       sha256(''), 'drawn', %(rows)s, '{"root": ""}', now() - interval '2 minutes', '', now() FROM generate_series(1, %(rows)s) n;
+INSERT INTO giveaways.entry (giveaway_id, number, shop_id, shopper)
+SELECT 1, 'N' || lpad(n::text, 9, '0'), 1, gen_random_uuid() FROM generate_series(1, %(rows)s) n;
+INSERT INTO giveaways.winner (giveaway_id, place, shop_id, number, asked_at, deadline)
+SELECT 1, n, 1, 'N' || lpad(n::text, 9, '0'), now(), now() + interval '2 days' FROM generate_series(1, %(rows)s) n;
 INSERT INTO live.slot (show_id, position, minutes, title)
 SELECT 1, 100 + n, 5, 'Talk ' || n FROM generate_series(1, %(rows)s) n;
 INSERT INTO live.notice (show_id, kind, text, video)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shopfloor.rooms import wire
 from shopfloor.rooms.room import (
     RECENT,
+    CardPut,
     Change,
     ChatLine,
     Counted,
@@ -27,7 +28,15 @@ from shopfloor.rooms.room import (
     difference,
     merged,
 )
-from shopfloor.rooms.state import FlashState, NoticeState, OfferState, PinnedState, RoomState, ShowState
+from shopfloor.rooms.state import (
+    FlashState,
+    GiveawayState,
+    NoticeState,
+    OfferState,
+    PinnedState,
+    RoomState,
+    ShowState,
+)
 from shopfloor.stock import Availability
 
 # The machine may be busy; what is generated does not depend on how fast.
@@ -121,6 +130,25 @@ changes: st.SearchStrategy[Change] = st.one_of(
             units=small,
             days=st.just(30),
             struck=st.dictionaries(st.sampled_from(["9", "10"]), small),
+        ),
+    ),
+    st.builds(
+        CardPut,
+        st.just("giveaway"),
+        st.none()
+        | st.builds(
+            GiveawayState,
+            id=small,
+            prize=st.text(max_size=2),
+            value_minor=small,
+            currency=st.just("EUR"),
+            winners=small,
+            entries=small,
+            state=st.sampled_from(["open", "closed", "drawn", "void"]),
+            closes_at=small,
+            draws_at=small,
+            waits=st.booleans(),
+            drawn=st.lists(st.tuples(st.text(max_size=1), st.text(max_size=2)), max_size=2).map(tuple),
         ),
     ),
     st.builds(Counted, st.none() | small, st.none() | small, st.none() | small),

@@ -18,6 +18,7 @@ from shopfloor import (
     auth,
     catalog,
     chat,
+    giveaways,
     inventory,
     live,
     media,
@@ -206,6 +207,7 @@ async def _app(database: Database, data_dir: Path) -> Services:
             web.Sitemaps(),
             promotions.CodeGuard(),
             promotions.Claims(database),
+            giveaways.Entries(database),
             orders.Checkouts(database),
         ],
     )

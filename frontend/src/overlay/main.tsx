@@ -8,6 +8,7 @@ import { money } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import { pageData, type Say, speaker, type Words } from "../common/words.ts";
 import { FlashLine, Struck } from "../room/flash.tsx";
+import { GiveawayWords } from "../room/giveaway.tsx";
 import { RoomSocket } from "../room/socket.ts";
 import { availabilityOf, currencyOf, inWords, type Offer, priceRange } from "../room/state.ts";
 import { stockKind, stockText } from "../room/texts.ts";
@@ -57,6 +58,16 @@ function Overlay({ data, say, parts }: { data: OverlayData; say: Say; parts: Rea
             <b>{state.pinned.name || say("guest")}</b> {state.pinned.text}
           </span>
         </p>
+      )}
+      {parts.has("giveaway") && isLive && state.giveaway != null && (
+        <section class="room-card" key={state.giveaway.id}>
+          <GiveawayWords
+            giveaway={state.giveaway}
+            say={say}
+            language={document.documentElement.lang}
+            until={(moment) => clock.secondsUntil(moment)}
+          />
+        </section>
       )}
       {parts.has("card") && isLive && featured !== undefined && (
         <Card key={featured.id} offer={featured} say={say} until={(moment) => clock.secondsUntil(moment)} />

@@ -99,6 +99,7 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
         )}
         {!isOver && <ChatList lines={view.chat} say={say} act={act} />}
         <Holds view={view} model={model} />
+        {sheets !== undefined && isLive && <sheets.Cards view={view} model={model} />}
         {featured !== undefined && (
           <Ticket
             key={featured.id}

@@ -11,6 +11,8 @@ import { Sheet } from "./sheet.tsx";
 import { inWords } from "./state.ts";
 import { useTicking } from "./ticking.ts";
 
+export { Cards } from "./cards.tsx";
+
 interface Props {
   readonly view: View;
   readonly model: RoomModel;

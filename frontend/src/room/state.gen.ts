@@ -102,6 +102,22 @@ export interface ShowState {
   readonly slow_seconds?: number;
 }
 
+/** A prize that is drawn among those who entered.  Entries are taken until `closes_at` while it is open, and it is */
+export interface GiveawayState {
+  readonly id: number;
+  readonly prize: string;
+  readonly value_minor: number;
+  readonly currency: string;
+  readonly winners: number;
+  readonly entries: number;
+  readonly state: "open" | "closed" | "drawn" | "void";
+  readonly closes_at: number;
+  readonly draws_at: number;
+  readonly proven_only?: boolean;
+  readonly waits?: boolean;
+  readonly drawn?: readonly (readonly [string, string])[];
+}
+
 /** Everything a room shows besides the talk. */
 export interface RoomState {
   readonly show: ShowState;
@@ -114,4 +130,5 @@ export interface RoomState {
   readonly orders: number;
   readonly notice?: NoticeState | null;
   readonly pinned?: PinnedState | null;
+  readonly giveaway?: GiveawayState | null;
 }

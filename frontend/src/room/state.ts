@@ -3,13 +3,14 @@
 import type {
   BundlePart,
   FeaturedState,
+  GiveawayState,
   LineState,
   NoticeState,
   OfferState,
   RoomState,
 } from "./state.gen.ts";
 
-export type { RoomState };
+export type { GiveawayState, RoomState };
 export type Part = BundlePart;
 export type Line = LineState;
 export type Offer = OfferState;

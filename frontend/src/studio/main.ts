@@ -404,7 +404,9 @@ function changedInStructure(before: RoomState, after: RoomState): boolean {
     before.featured !== after.featured ||
     before.order !== after.order ||
     before.notice !== after.notice ||
-    before.pinned !== after.pinned
+    before.pinned !== after.pinned ||
+    before.giveaway?.state !== after.giveaway?.state ||
+    before.giveaway?.waits !== after.giveaway?.waits
   )
     return true;
   return Object.entries(after.offers).some(([id, offer]) => {

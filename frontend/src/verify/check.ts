@@ -34,13 +34,13 @@ const WITNESS = 4;
 /** In one word, what is wrong. */
 export class Wrong extends Error {}
 
-function need(holds: unknown, code: string): asserts holds {
+export function need(holds: unknown, code: string): asserts holds {
   if (!holds) throw new Wrong(code);
 }
 
-const utf8 = (text: string): Bytes => new TextEncoder().encode(text);
+export const utf8 = (text: string): Bytes => new TextEncoder().encode(text);
 
-function join(...parts: readonly Bytes[]): Bytes {
+export function join(...parts: readonly Bytes[]): Bytes {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -50,13 +50,14 @@ function join(...parts: readonly Bytes[]): Bytes {
   return whole;
 }
 
-async function sha256(...parts: readonly Bytes[]): Promise<Bytes> {
+export async function sha256(...parts: readonly Bytes[]): Promise<Bytes> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", join(...parts)));
 }
 
-const same = (one: Bytes, other: Bytes): boolean =>
+export const same = (one: Bytes, other: Bytes): boolean =>
   one.length === other.length && one.every((byte, place) => byte === other[place]);
-const hex = (bytes: Bytes): string => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+export const hex = (bytes: Bytes): string =>
+  [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function bytes(text: unknown, length?: number): Bytes {
   need(typeof text === "string", "base64");
@@ -111,17 +112,22 @@ export async function missing(): Promise<string> {
 // biome-ignore lint/suspicious/noExplicitAny: what is in a file is looked at before it is believed
 type Any = any;
 
-function read(data: Bytes): Any {
-  let file: Any;
+/** The value whose canonical text this is. */
+export function readCanonical(data: Bytes, code: string): Any {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
     // Half characters have no canonical text; a backslash that is escaped begins no escape.
-    need(!/\\u(?!00[01])/.test(text.replace(/\\\\/g, "")), "not_canonical");
-    file = JSON.parse(text);
-    need(canonical(file) === text, "not_canonical");
+    need(!/\\u(?!00[01])/.test(text.replace(/\\\\/g, "")), code);
+    const file = JSON.parse(text);
+    need(canonical(file) === text, code);
+    return file;
   } catch {
-    throw new Wrong("not_canonical");
+    throw new Wrong(code);
   }
+}
+
+function read(data: Bytes): Any {
+  const file = readCanonical(data, "not_canonical");
   const names = "checkpoint,inclusion,keys,position,signature,statement,type,witnesses";
   const isFile = file !== null && typeof file === "object" && Object.keys(file).sort().join() === names;
   need(isFile && file.type === "shopfloor.statement-file/1", "not_a_file");

@@ -1,6 +1,7 @@
 // The page on which anybody checks a statement file.  It asks no server; saved to a disk it does the same.
 
 import { type Check, missing, verify } from "./check.ts";
+import { isDraw, verifyDraw } from "./draw.ts";
 
 const form = document.querySelector<HTMLFormElement>("#verify");
 const words = JSON.parse(document.querySelector("#words")?.textContent ?? "{}") as Record<string, string>;
@@ -49,15 +50,9 @@ function shown(figure: Figure, currency: string | null): string {
   return `${new Intl.NumberFormat(language, style).format(value)}${unit === "seconds" ? " s" : ""}`;
 }
 
-async function look(): Promise<void> {
-  const chosen = document.querySelector<HTMLInputElement>("#file")?.files?.[0];
-  const key = document.querySelector<HTMLInputElement>("#key")?.value ?? "";
-  const result = document.querySelector<HTMLElement>("#result");
-  if (chosen === undefined || result === null) return;
-  const found = await verify(new Uint8Array(await chosen.arrayBuffer()), key);
-  const holds = found.checks.every((check) => check.state !== "failed");
+function listed(checks: readonly Check[]): HTMLElement {
   const list = element("ul", "", "checks");
-  for (const check of found.checks) {
+  for (const check of checks) {
     const row = element("li", "", check.state);
     row.append(
       element("strong", `${say(check.state)} `),
@@ -65,6 +60,39 @@ async function look(): Promise<void> {
     );
     list.append(row);
   }
+  return list;
+}
+
+async function look(): Promise<void> {
+  const chosen = document.querySelector<HTMLInputElement>("#file")?.files?.[0];
+  const key = document.querySelector<HTMLInputElement>("#key")?.value ?? "";
+  const result = document.querySelector<HTMLElement>("#result");
+  if (chosen === undefined || result === null) return;
+  const data = new Uint8Array(await chosen.arrayBuffer());
+  if (isDraw(data)) {
+    const { draw, checks } = await verifyDraw(data);
+    const holds = checks.every((check) => check.state !== "failed");
+    const parts = [
+      element("h2", say(holds ? "holds" : "draw.fails"), holds ? "text-good" : "text-bad"),
+      listed(checks),
+    ];
+    if (holds)
+      parts.push(
+        element("h2", say("draw.of", { prize: draw.rules.prize, shop: draw.rules.shop.name })),
+        element("p", draw.winners.join(", "), "num break"),
+      );
+    result.replaceChildren(...parts);
+    result.dataset["holds"] = String(holds);
+    return;
+  }
+  const signs = await missing();
+  if (signs !== "") {
+    result.replaceChildren(element("p", say(signs), "text-bad"));
+    return;
+  }
+  const found = await verify(data, key);
+  const holds = found.checks.every((check) => check.state !== "failed");
+  const list = listed(found.checks);
   const parts = [element("h2", say(holds ? "holds" : "fails"), holds ? "text-good" : "text-bad"), list];
   if (holds) {
     const { show, number, version, as_of, figures, currency } = found.statement;
@@ -103,7 +131,8 @@ function safely(): void {
 }
 
 missing().then((word) => {
-  if (word !== "") {
+  // Draws need no signatures, so a browser without them still checks those.
+  if (word === "insecure") {
     document.querySelector("#result")?.replaceChildren(element("p", say(word), "text-bad"));
     return;
   }

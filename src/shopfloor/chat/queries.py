@@ -114,6 +114,18 @@ async def set_state(tx: Tx, *, line_id: UUID, state: str, reason: str | None) ->
     )
 
 
+async def name_of(tx: Tx, *, show_id: int, shopper: UUID) -> str | None:
+    cursor = await tx.connection.execute(
+        """
+        SELECT name FROM chat.line
+         WHERE show_id = %(show_id)s AND shopper = %(shopper)s AND state = 'shown' ORDER BY at DESC, id DESC LIMIT 1
+        """,
+        {"show_id": show_id, "shopper": shopper},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
 async def recent(tx: Tx, *, show_id: int, limit: int) -> list[Line]:
     """Newest first."""
     return await tx.every(

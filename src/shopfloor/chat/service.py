@@ -284,6 +284,11 @@ async def recent(tx: Tx, *, show_id: int, limit: int = 50) -> list[Line]:
     return list(reversed(await queries.recent(tx, show_id=show_id, limit=limit)))
 
 
+async def public_name(tx: Tx, *, show_id: int, shopper: UUID) -> str:
+    """What everybody has seen somebody called in this show; "" for who has said nothing that is shown."""
+    return await queries.name_of(tx, show_id=show_id, shopper=shopper) or ""
+
+
 async def recent_lines(tx: Tx, show_id: int) -> Sequence[rooms.ChatLine]:
     """The same in the shape of the room: what `live.Rooms` asks for when it opens one."""
     return [room_line(line) for line in await recent(tx, show_id=show_id)]

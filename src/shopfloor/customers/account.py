@@ -293,6 +293,9 @@ async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
         "unsubscribed_from_sms": customer.proven_phone is not None
         and await notifications.Reader(customer.shop_id, customer.proven_phone).has_unsubscribed(tx),
         "chat": await account_queries.said(tx, shop_id=customer.shop_id, shoppers=browsers),
+        "giveaways": await account_queries.entered(
+            tx, shop_id=customer.shop_id, customer_id=customer.id, shoppers=browsers
+        ),
         "browsers": browsers,
     }
     kept: dict[str, Any] = msgspec.to_builtins(message)

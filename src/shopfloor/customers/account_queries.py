@@ -214,3 +214,29 @@ async def said(tx: Tx, *, shop_id: int, shoppers: Sequence[UUID]) -> list[Said]:
         shop_id=shop_id,
         shoppers=list(shoppers),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A giveaway; `state` and `recipient` of who won in it."""
+
+    prize: str
+    number: str
+    name: str
+    entered_at: datetime
+    state: str | None
+    recipient: str
+
+
+async def entered(tx: Tx, *, shop_id: int, customer_id: UUID, shoppers: Sequence[UUID]) -> list[Entered]:
+    return await tx.every(
+        Entered,
+        """
+        SELECT prize, number, name, entered_at, state, recipient FROM giveaways.v_entry
+         WHERE shop_id = %(shop_id)s AND (customer = %(customer_id)s OR shopper = ANY(%(shoppers)s::uuid[]))
+         ORDER BY entered_at, number
+        """,
+        shop_id=shop_id,
+        customer_id=customer_id,
+        shoppers=list(shoppers),
+    )

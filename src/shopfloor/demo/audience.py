@@ -40,6 +40,8 @@ NAMES: Final = (
     "晓雯", "阿泽", "林夕", "小满", "陈默", "Mia", "Jonas", "Priya", "Tom", "Aisha", "Lena", "Kenji", "若溪",
     "大树", "Sofia", "Noah", "梓涵", "Emma", "老周", "Lucas", "米粒", "Hana", "安安", "Oskar", "Yara", "子墨",
 )  # fmt: skip
+# How many of the audience enter a giveaway.
+ENTERS: Final = 0.7
 GREETINGS: Final = {
     "en": ("hello everyone", "first time here", "love this light", "sound is good", "hi from Lisbon"),
     "zh": ("主播好", "第一次来", "画面好清楚", "声音很好", "杭州的朋友报到"),
@@ -138,6 +140,7 @@ class Visit:
         self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self.seen: set[int] = set()
         self.errands: set[asyncio.Task[None]] = set()
+        self.giveaways: set[int] = set()
         self.sequence = 0
         self.position = 0.0
 
@@ -200,7 +203,8 @@ class Visit:
                     pass
 
     def look(self, socket: ClientConnection) -> None:
-        """Notice what is being shown; whoever wants it goes after it."""
+        """Notice what is being shown; whoever wants it goes after it, and most enter what costs nothing."""
+        self.enter()
         featured = self.state.get("featured")
         if not featured or featured["offer_id"] in self.seen:
             return
@@ -208,6 +212,26 @@ class Visit:
         errand = asyncio.create_task(self.consider(socket, featured["offer_id"]))
         self.errands.add(errand)
         errand.add_done_callback(self.finished)
+
+    def enter(self) -> None:
+        giveaway = self.state.get("giveaway")
+        if not giveaway or giveaway["state"] != "open" or giveaway["id"] in self.giveaways:
+            return
+        self.giveaways.add(giveaway["id"])
+        # What they buy is to be the same with a giveaway and without.
+        mood = random.Random(f"{self.shopper.name} {giveaway['id']}")
+        if mood.random() < ENTERS:
+            errand = asyncio.create_task(self.enter_soon(giveaway["id"], mood.uniform(0.5, 8)))
+            self.errands.add(errand)
+            errand.add_done_callback(self.finished)
+
+    async def enter_soon(self, giveaway_id: int, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        reply = await self.http.post(
+            f"{self.world.room_path.rpartition('/live/')[0]}/giveaways/{giveaway_id}/enter",
+            headers={"accept": "application/json"},
+        )
+        self.world.tally.add("in the giveaway" if reply.is_success else "refused: giveaway")
 
     def finished(self, errand: asyncio.Task[None]) -> None:
         self.errands.discard(errand)

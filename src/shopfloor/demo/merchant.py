@@ -492,6 +492,13 @@ class Show:
         offer = None if handle is None else self.offers[handle]
         await self.merchant.shop("POST", f"/shows/{self.id}/feature", json={"offer_id": offer})
 
+    async def give_away(self, prize: str, value_minor: int, seconds: int) -> None:
+        """Two of a prize, drawn among those who enter."""
+        await self.merchant.shop(
+            "POST", f"/shows/{self.id}/giveaways",
+            json={"prize": prize, "value_minor": value_minor, "seconds": seconds, "winners": 2},
+        )  # fmt: skip
+
     async def end(self) -> None:
         self.ended = datetime.now(UTC)
         await self.merchant.shop("POST", f"/shows/{self.id}/end")

@@ -40,6 +40,8 @@ FIRST_SHOW: Final = (
     ("rib-beanie", 11), ("honey-pomelo", 10), ("wide-trousers", 12), ("linen-overshirt", 30), ("tea-bowl", 12),
     ("crisp-persimmon", 10), ("side-handle-teapot", 10), ("kabocha", 9), ("mountain-honey", 9), ("bottle-vase", 10),
 )  # fmt: skip
+# What is drawn in the first show, its worth in minor units, and how many seconds entries are taken.
+GIVEAWAY: Final = ("Tea bowl 手作茶碗", 6_800, 40)
 SECOND_SHOW: Final = (("linen-overshirt", 22), ("tea-bowl", 10))
 
 
@@ -130,6 +132,8 @@ def _environment(place: Path, mailbox: Mailbox | None = None) -> dict[str, str]:
     return os.environ | {
         "SHOPFLOOR_DATA_DIR": str(place),
         "SHOPFLOOR_TEST_PAYMENTS": "true",
+        # A demonstration needs no network; every page and file of its draws says that they prove nothing.
+        "SHOPFLOOR_DRAND_RELAYS": "local",
         # The audience is made up: its messages stay in the console, whatever server this machine has.  What has an
         # address goes to the mailbox of this process.
         "SHOPFLOOR_SMTP_URL": "" if mailbox is None else f"smtp+plain://127.0.0.1:{mailbox.port}",
@@ -343,11 +347,14 @@ async def play(
             # Cards of the second half of a show are charged when the goods leave.
             if 2 * place == len(script):
                 await stage.merchant.charge_later(later=True)
+            if place == 1 and regular is None:
+                await show.give_away(*GIVEAWAY)
             await film.point_at(handle)
             await show.feature(handle)
             await asyncio.sleep(length)
             await say_progress(stage, show, handle)
         await show.feature(None)
+        await say_winners(stage, show)
         await asyncio.wait_for(listening, seconds)
     finally:
         over = listening.done()
@@ -363,6 +370,17 @@ async def play(
     if regular is not None:
         await pay_at_the_end(stage, regular)
     return show
+
+
+async def say_winners(stage: Stage, show: Show) -> None:
+    drawn = (await show.state()).get("giveaway")
+    if drawn is None:
+        return
+    page = f"{stage.address}/s/{stage.merchant.slug}/giveaways/{drawn['id']}"
+    names = ", ".join(f"{name or 'a guest'} ({number})" for name, number in drawn.get("drawn", ()))
+    stage.say(
+        f"giveaway: {drawn['entries']} entered for nothing, {names or 'nobody was drawn'}; anybody computes it again: {page}"
+    )
 
 
 async def buy_signed_in(stage: Stage, regular: Regular, show: Show) -> None:

@@ -92,6 +92,10 @@ class Settings(BaseSettings):
         default="",
         description="Private networks that addresses typed by merchants (pictures of an import, mail servers, webhooks, other platforms) may lead to, as in 10.0.0.0/8; public addresses always may.",
     )
+    drand_relays: str = Field(
+        default="https://api.drand.sh https://drand.cloudflare.com",
+        description="Where the public random value of giveaways is fetched, the first that answers; what it says is checked by its signature. `local`: a beacon of this installation for demonstrations, whose draws say that they prove nothing.",
+    )
     own_networks: str = Field(
         default="",
         description="Addresses or networks of your own, such as a shop floor's: their purchases count towards no network's share of unpaid units. While the public address is this machine's own, this machine is one of them.",

@@ -194,6 +194,14 @@ _EN: Final[Mapping[Kind, Text]] = {
         "{show} starts at {time}. You asked us to remind you.",
         "Watch live",
     ),
+    Kind.GIVEAWAY_WON: Text(
+        "Giveaway won",
+        "You won: {prize}",
+        "You won",
+        "Hello {name}, you were drawn in a giveaway of {shop} and won: {prize}. Tell us where it goes until {time}; "
+        "after that the next in the draw is asked. It costs you nothing.",
+        "Claim the prize",
+    ),
     Kind.INVITATION: Text(
         "Invitation",
         "You are invited to work in {shop}",
@@ -493,6 +501,13 @@ _ZH: Final[Mapping[Kind, Text]] = {
         "{show} 将于 {time} 开播。这是您预约的提醒。",
         "观看直播",
     ),
+    Kind.GIVEAWAY_WON: Text(
+        "中奖通知",
+        "您中奖了：{prize}",
+        "恭喜中奖",
+        "{name}，您好！您在 {shop} 的抽奖中获得：{prize}。请于 {time} 前填写收件信息，逾期将顺延至下一位。领奖无需支付任何费用。",
+        "去领奖",
+    ),
     Kind.INVITATION: Text(
         "邀请",
         "邀请您加入 {shop}",
@@ -666,6 +681,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "about_place": "You get this message because you are on a waitlist at {shop}.",
         "about_basket": "You get this message because you bought in a show of {shop} and pay after it.",
         "about_reminder": "You get this message because you asked {shop} to remind you.",
+        "about_giveaway": "You get this message because you entered a giveaway of {shop}.",
         "about_work": "You get this message because you work with {shop}.",
         "about_account": "You get this message because somebody entered your email address at {shop}.",
         "unsubscribe": "Unsubscribe",
@@ -745,6 +761,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "about_place": "您收到本邮件，是因为您在 {shop} 参加了候补。",
         "about_basket": "您收到本邮件，是因为您在 {shop} 的直播中买下了商品，直播后付款。",
         "about_reminder": "您收到本邮件，是因为您请 {shop} 提醒您。",
+        "about_giveaway": "您收到本邮件，是因为您参加了 {shop} 的抽奖。",
         "about_work": "您收到本邮件，是因为您与 {shop} 有工作往来。",
         "about_account": "您收到本邮件，是因为有人在 {shop} 填写了您的邮箱。",
         "unsubscribe": "退订",

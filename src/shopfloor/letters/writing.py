@@ -222,7 +222,7 @@ def _values(about: About, context: Context, speech: _Speech) -> dict[str, str]:
     if facts.get("delayed_to"):
         values["date"] = speech.day(date.fromisoformat(facts["delayed_to"]))
     values["product"] = _product(about, context, speech)
-    for name in ("number", "supplier", "days", "address", "provider", "count", "fapiao"):
+    for name in ("number", "supplier", "days", "address", "provider", "count", "fapiao", "prize"):
         if name in facts:
             values[name] = str(facts[name])
     if "titles" in facts or "title" in facts:
@@ -356,6 +356,8 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
         due = _moment(facts.get("due_at"))
         if about.kind is Kind.BASKET_DUE and due is not None:
             found.append(Fact(words["until"], speech.moment(due), strong=True))
+        if about.kind is Kind.GIVEAWAY_WON and until is not None:
+            found.append(Fact(words["until"], speech.moment(until), strong=True))
         if about.kind in _CODES and context.secret.rpartition("/")[2]:
             # It stands at the end of its link, and nowhere else.
             found.append(Fact(words["code"], context.secret.rpartition("/")[2], strong=True))
@@ -521,6 +523,7 @@ def _footer(about: About, context: Context, speech: _Speech) -> list[str]:
         Kind.PLACE_OFFERED: "about_place",
         Kind.BASKET_DUE: "about_basket",
         Kind.SHOW_STARTS: "about_reminder",
+        Kind.GIVEAWAY_WON: "about_giveaway",
         Kind.PURCHASE_ORDER: "about_work",
         Kind.WEBHOOK_STOPPED: "about_work",
         Kind.TEST: "about_work",
@@ -548,6 +551,8 @@ def _link(about: About, context: Context) -> str:
             return f"{context.origin}/s/{shop}/cart?basket={facts['key']}"
         case Kind.SHOW_STARTS:
             return f"{context.origin}/s/{shop}/live/{facts['show_id']}"
+        case Kind.GIVEAWAY_WON:
+            return f"{context.origin}/s/{shop}/giveaways/{facts['giveaway_id']}"
         case Kind.WEBHOOK_STOPPED:
             return f"{context.origin}/console/{shop}/webhooks"
         case kind if kind in TO_MERCHANT:
@@ -617,6 +622,10 @@ def sample(
         case Kind.SHOW_STARTS:
             title = "丰收之夜" if zh else "Harvest evening"
             return About(kind, "", language, {"title": title, "starts_at": later, "show_id": 1}), None, []
+        case Kind.GIVEAWAY_WON:
+            prize = "手作茶碗" if zh else "Tea bowl"
+            facts = {"prize": prize, "claim_until": later, "giveaway_id": 1}
+            return About(kind, name, language, facts), None, []
         case Kind.BASKET_DUE:
             title = "丰收之夜" if zh else "Harvest evening"
             facts = {

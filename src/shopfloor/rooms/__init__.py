@@ -6,6 +6,7 @@ somebody whose playback advances.
 
 from shopfloor.rooms import presence_store as counters
 from shopfloor.rooms.admission import AdmissionLimits
+from shopfloor.rooms.cards import change_card, put_card, take_card
 from shopfloor.rooms.endpoint import room_endpoint
 from shopfloor.rooms.gateway import Gateway
 from shopfloor.rooms.handlers import BuyHandler, RoomHandlers, Said
@@ -17,7 +18,7 @@ from shopfloor.rooms.room import ChatLine
 from shopfloor.rooms.rooms import Rooms
 from shopfloor.rooms.snapshot import room_state
 from shopfloor.rooms.socket import make_protocol
-from shopfloor.rooms.state import FlashState, OfferState, PinnedState, RoomState
+from shopfloor.rooms.state import FlashState, GiveawayState, OfferState, PinnedState, RoomState
 from shopfloor.rooms.wire import Buy
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ChatLine",
     "FlashState",
     "Gateway",
+    "GiveawayState",
     "NoticeKind",
     "OfferState",
     "PinnedState",
@@ -35,13 +37,16 @@ __all__ = [
     "RoomState",
     "Rooms",
     "Said",
+    "change_card",
     "clear_notice",
     "counters",
     "drop_presence",
     "make_protocol",
     "notices",
     "post_notice",
+    "put_card",
     "room_endpoint",
     "room_state",
     "share_presence",
+    "take_card",
 ]

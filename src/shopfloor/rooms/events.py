@@ -1,6 +1,6 @@
 """What rooms tell the rest of the product."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from shopfloor.kernel.records import dataclass
 
@@ -18,6 +18,19 @@ class NoticePosted:
     texts: dict[str, str]
     offer_id: int | None
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardChanged:
+    """A card of the room as it stands now, or nothing where it was taken away.  `subject`: what it tells of."""
+
+    name: ClassVar[str] = "live.card_changed"
+
+    shop_id: int
+    show_id: int
+    kind: str
+    subject: int
+    card: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)

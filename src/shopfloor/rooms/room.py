@@ -25,6 +25,7 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.rooms.state import (
     FeaturedState,
     FlashState,
+    GiveawayState,
     LeftState,
     LineState,
     NoticeState,
@@ -145,7 +146,27 @@ class Pinned:
     line: PinnedState | None
 
 
-Change = VariantLeft | Featured | Priced | OfferPut | ShowPut | Counted | Waiting | Noticed | Flashed | Pinned
+@dataclass(frozen=True, slots=True)
+class CardPut:
+    """A card of one kind as it stands; None takes it away."""
+
+    kind: str
+    state: GiveawayState | None
+
+
+Change = (
+    VariantLeft
+    | Featured
+    | Priced
+    | OfferPut
+    | ShowPut
+    | Counted
+    | Waiting
+    | Noticed
+    | Flashed
+    | Pinned
+    | CardPut
+)
 
 
 def changed(state: RoomState, change: Change) -> RoomState:
@@ -181,6 +202,8 @@ def changed(state: RoomState, change: Change) -> RoomState:
             return replace(state, notice=notice)
         case Pinned(line):
             return replace(state, pinned=line)
+        case CardPut(kind, card):
+            return replace(state, **{kind: card})
         case Flashed(offer_id, flash):
             offer = state.offer(offer_id)
             if offer is None or offer.flash == flash:

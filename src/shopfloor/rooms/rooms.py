@@ -23,9 +23,11 @@ from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.live import Show, ShowChanged, ShowStatus, UnknownShow, public_show
 from shopfloor.rooms import presence_store, snapshot
-from shopfloor.rooms.events import NoticePosted, ShowCounted, WaitingChanged
+from shopfloor.rooms.cards import card_of
+from shopfloor.rooms.events import CardChanged, NoticePosted, ShowCounted, WaitingChanged
 from shopfloor.rooms.room import (
     RECENT,
+    CardPut,
     Change,
     ChatLine,
     Counted,
@@ -122,7 +124,7 @@ class Rooms:
     # Facts of what nobody must see as it was before; counters may come a little later.
     SHOWN_AT_ONCE: ClassVar[tuple[type[Any], ...]] = (
         OfferFeatured, OfferPriceChanged, NoticePosted, ShowStarted, ShowEnded, ShowChanged, OfferAdded, OfferChanged,
-        FlashStarted, FlashEnded,
+        FlashStarted, FlashEnded, CardChanged,
     )  # fmt: skip
 
     def __init__(self, db: Database, *, recent: RecentLines | None = None) -> None:
@@ -254,6 +256,7 @@ class Rooms:
             FlashStarted: self._flash_started,
             FlashEnded: self._flash_ended,
             NoticePosted: self._noticed,
+            CardChanged: self._card_changed,
             ShowCounted: self._counted,
             WaitingChanged: self._waiting_changed,
             ShowStarted: self._show_changed,
@@ -315,6 +318,10 @@ class Rooms:
 
     def _noticed(self, fact: NoticePosted) -> None:
         self._with(fact.show_id, lambda opened: opened.apply(Noticed(snapshot.notice_state(fact))))
+
+    def _card_changed(self, fact: CardChanged) -> None:
+        change = CardPut(fact.kind, None if fact.card is None else card_of(fact.kind, fact.card))
+        self._with(fact.show_id, lambda opened: opened.apply(change))
 
     def _counted(self, fact: ShowCounted) -> None:
         self._with(fact.show_id, lambda opened: opened.apply(Counted(orders=fact.orders)))

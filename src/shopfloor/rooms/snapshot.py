@@ -10,6 +10,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import video_ms
 from shopfloor.live import Show, ShowStatus, public_show
 from shopfloor.rooms import presence_queries
+from shopfloor.rooms.cards import cards
 from shopfloor.rooms.events import NoticePosted
 from shopfloor.rooms.room import left_state
 from shopfloor.rooms.state import (
@@ -49,6 +50,7 @@ async def room_state(tx: Tx, show_id: int) -> RoomState:
         orders=counts.orders,
         notice=None if found.notice is None else msgspec.convert(found.notice, NoticeState),
         pinned=None if found.pinned is None else msgspec.convert(found.pinned, PinnedState),
+        **await cards(tx, show_id=show_id),
     )
 
 

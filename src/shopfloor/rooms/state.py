@@ -103,6 +103,27 @@ class PinnedState(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
+class GiveawayState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A prize that is drawn among those who entered.  Entries are taken until `closes_at` while it is open, and it is
+    drawn at `draws_at`, both in milliseconds since 1970.
+
+    `drawn`: the public names and entry numbers of the winners; `waits`: the public random value is not there yet.
+    """
+
+    id: int
+    prize: str
+    value_minor: int
+    currency: str
+    winners: int
+    entries: int
+    state: Literal["open", "closed", "drawn", "void"]
+    closes_at: int
+    draws_at: int
+    proven_only: bool = False
+    waits: bool = False
+    drawn: tuple[tuple[str, str], ...] = ()
+
+
 class PayAtEndState(msgspec.Struct, frozen=True, kw_only=True):
     """What is bought in the show is paid so many `minutes` after it by who may, up to so many unpaid `units`.
 
@@ -149,6 +170,7 @@ class RoomState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     orders: int
     notice: NoticeState | None
     pinned: PinnedState | None = None
+    giveaway: GiveawayState | None = None
 
     def offer(self, offer_id: int) -> OfferState | None:
         """The offer of this id; None when the room does not have it."""

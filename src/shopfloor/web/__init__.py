@@ -19,6 +19,7 @@ from shopfloor.web import (
     design,
     fapiao,
     forms,
+    giveaways,
     https,
     overlay,
     paying,
@@ -93,6 +94,9 @@ from shopfloor.web.console import (
     fapiao as fapiao_desk,
 )
 from shopfloor.web.console import (
+    giveaways as giveaway_desk,
+)
+from shopfloor.web.console import (
     sms as sms_desk,
 )
 from shopfloor.web.https import fingerprint
@@ -106,7 +110,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores,
+        sign_in, account, overview, networks, shows, studio, giveaway_desk, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores,
         product_import, product_grid, product_pictures, products, stock_grid, stock_papers, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip
@@ -129,6 +133,7 @@ def routers() -> list[APIRouter]:
         receipts.router,
         waitlist_pages.router,
         coupons.router,
+        giveaways.router,
         customers.router,
         customer_account.router,
         fapiao.router,

@@ -501,6 +501,18 @@ MESSAGES: Final = {
     "pricing.too_large": N_("This is above the maximum."),
     "pricing.too_many": N_("This list is full: at most %(most)s entries."),
     "pricing.unknown": N_("Not found: it may have been deleted."),
+    # giveaways
+    "giveaways.bad": N_("A giveaway needs a prize with its value, 1 to 20 winners, 10 seconds to one day for entries and 1 to 336 hours to claim."),
+    "giveaways.bad.recipient": N_("Say who gets the prize and where it goes."),
+    "giveaways.claim_over": N_("The time to claim this prize is over, or it is on its way already."),
+    "giveaways.entry_closed": N_("Entries are closed."),
+    "giveaways.not_a_winner": N_("This browser won nothing here. If you entered with an account, sign in first."),
+    "giveaways.prize_too_high": N_("One prize is worth more than the law of your country allows for a draw. In China that is ¥50,000."),
+    "giveaways.running": N_("Another giveaway of this show is still running."),
+    "giveaways.sign_in": N_("This giveaway is for shoppers with an account. Sign in with a code first; it costs nothing."),
+    "giveaways.staff": N_("People who work for the shop can't enter."),
+    "giveaways.too_many_here": N_("Many entries came from this network. Sign in with a code to enter."),
+    "giveaways.unknown": N_("This giveaway doesn't exist."),
     # promotions
     "promotions.all_claimed": N_("All of these coupons have been claimed."),
     "promotions.below_usage": N_("More than that has been used already. Enter a higher limit."),

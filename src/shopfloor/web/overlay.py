@@ -30,7 +30,8 @@ else:
 router = Router(include_in_schema=False)
 
 _WORDS: Final = (
-    "flash", "flash_left", "flash_struck", "from_price", "guest", "in_stock", "only_left", "ready_on", "sold_out",
+    "flash", "flash_left", "flash_struck", "from_price", "giveaway", "giveaway.closed", "giveaway.drawn", "giveaway.entries",
+    "giveaway.void", "giveaway.waits", "giveaway.winners", "giveaway.worth", "guest", "in_stock", "only_left", "ready_on", "sold_out",
 )  # fmt: skip
 
 

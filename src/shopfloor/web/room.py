@@ -85,6 +85,19 @@ WORDS: Final = {
     "flash_left": N_("%(n)s of %(all)s left"),
     "flash_struck": N_("Lowest price of the %(days)s days before"),
     "from_price": N_("from %(price)s"),
+    "giveaway": N_("Giveaway"),
+    "giveaway.check": N_("Check the draw"),
+    "giveaway.closed": N_("Entries are closed. Drawing in a moment."),
+    "giveaway.drawn": N_("Winners"),
+    "giveaway.enter": N_("Enter for free"),
+    "giveaway.entries": N_("%(n)s entries"),
+    "giveaway.in": N_("You're in: %(number)s"),
+    "giveaway.rules": N_("Rules"),
+    "giveaway.void": N_("There is no draw: this giveaway is void."),
+    "giveaway.waits": N_("The draw waits for the public random value."),
+    "giveaway.winners": N_("%(n)s winners"),
+    "giveaway.won": N_("You won! Claim your prize"),
+    "giveaway.worth": N_("Worth %(value)s"),
     "guest": N_("Guest"),
     "held_for_you": N_("Reserved for you"),
     "hold_left": N_("Time left to check out"),
@@ -166,6 +179,7 @@ _REFUSALS: Final = (
     "stock.sold_out", "stock.limit", "stock.network_limit", "stock.too_late", "stock.mismatch", "stock.closed", "stock.unknown", "orders.price_changed",
     "orders.offer_closed", "orders.offer_unknown", "orders.hold_expired", "purchase.expired", "orders.too_fast", "orders.bad_purchase",
     "intake.full", "intake.closed", "intake.unknown", "orders.cookie_needed", "orders.waiting_not_needed", "chat.too_fast", "chat.slow_mode", "chat.muted", "chat.repeated", "chat.bad_text", "chat.closed", "database.away",
+    "giveaways.entry_closed", "giveaways.sign_in", "giveaways.staff", "giveaways.too_many_here",
 )  # fmt: skip
 
 
@@ -178,6 +192,21 @@ class FlashNote:
     left: int
     struck: Money | None
     days: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveawayNote:
+    """A giveaway as the page without scripts tells of it."""
+
+    id: int
+    prize: str
+    worth: Money
+    winners: int
+    entries: int
+    state: str
+    closes_at: datetime
+    waits: bool
+    drawn: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +268,7 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
         offers=offers,
         wish_id=Slot.WISH_ID.mark,
         featured=shown,
+        giveaway=None if state.giveaway is None else _giveaway_note(state.giveaway),
         poster=data["poster"],
         next_show=data["next"],
         chat=lines,
@@ -376,6 +406,20 @@ def offer_forms(state: rooms.RoomState, language: Language) -> list[OfferForm]:
             )
         )
     return forms
+
+
+def _giveaway_note(found: rooms.GiveawayState) -> GiveawayNote:
+    return GiveawayNote(
+        found.id,
+        found.prize,
+        Money(found.value_minor, found.currency),
+        found.winners,
+        found.entries,
+        found.state,
+        datetime.fromtimestamp(found.closes_at / 1000, UTC),
+        found.waits,
+        found.drawn,
+    )
 
 
 def _flash_note(offer: rooms.OfferState, flash: rooms.FlashState) -> FlashNote:

@@ -23,6 +23,8 @@ STRUCTS = (
     state.PayAtEndState,
     state.ShowState,
     state.GiveawayState,
+    state.PollState,
+    state.CouponState,
     state.RoomState,
 )
 

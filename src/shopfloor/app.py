@@ -36,6 +36,7 @@ from shopfloor import (
     giveaways,
     media,
     orders,
+    polls,
     promotions,
     purchases,
     rooms,
@@ -92,6 +93,7 @@ from shopfloor.payment_accounts import api as payment_accounts_api
 from shopfloor.pickups import api as pickups_api
 from shopfloor.picture_files import PictureFiles
 from shopfloor.policies import api as policies_api
+from shopfloor.polls import api as polls_api
 from shopfloor.pricing import api as pricing_api
 from shopfloor.promotions import api as promotions_api
 from shopfloor.reconciliation import api as reconciliation_api
@@ -328,6 +330,7 @@ def build(node: Node) -> ASGIApp:
                     promotions.CodeGuard(),
                     promotions.Claims(node.db),
                     giveaways.Entries(node.db),
+                    polls.Votes(node.db),
                     orders.Checkouts(node.db),
                     node.payments,
                 )
@@ -456,7 +459,7 @@ class PathRouter:
 
 JSON = (
     people_api, shops_api, catalog_import_api, catalog_api, stock_api, stock_control_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
-    promotions_api, giveaways_api, order_edits_api, returns_api, live_counters_api, reports_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
+    promotions_api, giveaways_api, polls_api, order_edits_api, returns_api, live_counters_api, reports_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
     fapiao_api, messages_api, tills_api, till_device_api, stores_api, pickups_api,
 )  # fmt: skip
 

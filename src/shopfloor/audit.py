@@ -23,6 +23,7 @@ from shopfloor import (
     order_edits,
     orders,
     pickups,
+    polls,
     promotions,
     reconciliation,
     returns,
@@ -99,6 +100,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         ordered = await orders.audit(tx)
         discounted = await promotions.audit(tx)
         drawn = await giveaways.audit(tx)
+        voted = await polls.audit(tx)
         papers = await invoicing.audit(tx)
         asked_for = await fapiao.audit(tx)
         paid = await reconciliation.audit(tx)
@@ -124,6 +126,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *of_area("orders", ordered),
         *of_area("promotions", discounted),
         *of_area("giveaways", drawn),
+        *of_area("polls", voted),
         *of_area("documents", papers),
         *of_area("fapiao", asked_for),
         *of_area("payments", paid),

@@ -188,9 +188,9 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
-        "Giveaways: rules, lists of entries, draws, and where prizes went",
-        ("giveaways",),
-        "So that a draw can be computed again. A network's key goes when the list is closed; name, account and address go when the person asks to be erased.",
+        "Giveaways and polls: rules, lists of entries, draws, where prizes went; questions, votes and results",
+        ("giveaways", "polls"),
+        "So that a draw or a result can be computed again. A network's key goes when the list is closed; name, account and address go when the person asks to be erased.",
         Ends.NEVER,
     ),
     Class(

@@ -44,6 +44,7 @@ _NAMED: Final = {
     "parcel_id": "fulfilment.parcel",
     "payment_id": "payments.payment",
     "plan_id": "supply.plan",
+    "poll_id": "polls.poll",
     "pool_id": "stock.pool",
     "product_id": "catalog.product",
     "request_id": "approvals.request",

@@ -28,6 +28,7 @@ from shopfloor import (
     payment_accounts,
     payment_providers,
     pickups,
+    polls,
     purchases,
     push,
     reconciliation,
@@ -56,8 +57,8 @@ SWEEP_EVERY: Final = 10.0
 # While a flash runs, and how long a shop without one sleeps.
 FLASH_EVERY: Final = 0.2
 FLASH_LOOK_EVERY: Final = 10.0
-# The longest that a worker sleeps before it looks whether something of a giveaway is due.
-GIVEAWAY_LOOK_EVERY: Final = 10.0
+# The longest that a worker sleeps before it looks whether something of a giveaway or a poll is due.
+CARDS_LOOK_EVERY: Final = 10.0
 # In a rush, messages are better worked off many at a time.
 PAYMENTS_PAUSE: Final = 0.2
 # Where nobody can be rung for.
@@ -141,7 +142,7 @@ def loops(
         ),
         expire_holds(db, arrivals),
         end_flashes(db, arrivals),
-        hold_giveaways(db, arrivals, giveaways.beacon.of_settings(settings)),
+        hold_cards(db, arrivals, giveaways.beacon.of_settings(settings)),
         _every(SWEEP_EVERY, "sweep", sweep),
         _whenever(arrivals, payment_accounts.inbox.CHANNEL, "payments", hear_payments),
         _every(RECONCILE_EVERY, "reconcile", reconcile),
@@ -332,23 +333,28 @@ async def end_due_flashes(db: Database) -> float | None:
     return min(FLASH_EVERY, *left) if left else None
 
 
-async def hold_giveaways(db: Database, arrivals: outbox.Arrivals, beacon: giveaways.beacon.Beacon) -> None:
-    """Until it is cancelled: close lists at their second, draw when the beacon has spoken, pass on what nobody claims."""
+async def hold_cards(db: Database, arrivals: outbox.Arrivals, beacon: giveaways.beacon.Beacon) -> None:
+    """Until it is cancelled: close lists and polls at their second, draw when the beacon has spoken, pass on what nobody
+    claims.  A fact tells of a new one.
+    """
     try:
         with arrivals.bell() as event:
             while True:
                 event.clear()
                 pause: float | None = None
                 try:
-                    pause = await giveaways.work(db, beacon)
+                    async with db.transaction() as tx:
+                        poll = await polls.close_due(tx)
+                    giveaway = await giveaways.work(db, beacon)
+                    pause = min((each for each in (poll, giveaway) if each is not None), default=None)
                 except DatabaseAway:
-                    _log.warning("worker.database_away", work="hold_giveaways")
+                    _log.warning("worker.database_away", work="hold_cards")
                 except Exception as problem:  # noqa: BLE001 -- the loop is the boundary
-                    _log.error("worker.failed", work="hold_giveaways", exc_info=problem)
-                if pause is not None and pause < GIVEAWAY_LOOK_EVERY:
+                    _log.error("worker.failed", work="hold_cards", exc_info=problem)
+                if pause is not None and pause < CARDS_LOOK_EVERY:
                     await asyncio.sleep(pause)
                 else:
-                    await arrivals.sleep(event, FLASH_EVERY, most=GIVEAWAY_LOOK_EVERY)
+                    await arrivals.sleep(event, FLASH_EVERY, most=CARDS_LOOK_EVERY)
     finally:
         await beacon.close()
 

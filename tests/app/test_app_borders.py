@@ -31,7 +31,7 @@ OPEN = {
     ("POST", "/s/{shop}/waitlist"), ("POST", "/s/{shop}/waitlist/{waiting_id}/leave"), ("GET", "/sign-in"),
     ("POST", "/sign-in"), ("POST", "/sign-out"), ("GET", "/claim/{token}"), ("POST", "/claim/{token}"),
     ("GET", "/join/{token}"), ("POST", "/join/{token}"), ("GET", "/forgot"), ("POST", "/forgot"),
-    ("GET", "/s/{shop}/giveaways/{giveaway_id}"), ("POST", "/s/{shop}/giveaways/{giveaway_id}/enter"),
+    ("POST", "/s/{shop}/polls/{poll_id}/vote"), ("GET", "/s/{shop}/giveaways/{giveaway_id}"), ("POST", "/s/{shop}/giveaways/{giveaway_id}/enter"),
     ("POST", "/s/{shop}/giveaways/{giveaway_id}/claim"), ("GET", "/s/{shop}/giveaways/{giveaway_id}/draw.json"),
     ("GET", "/s/{shop}/coupons/{slug}"), ("POST", "/s/{shop}/coupons/{slug}"), ("POST", "/s/{shop}/live/{show_id}/remind"),
     ("GET", "/s/{shop}/orders"), ("POST", "/s/{shop}/orders/forget"), ("POST", "/s/{shop}/checkout/{hold_id}/forget"),

@@ -37,6 +37,7 @@ LISTS = {
     "/v1/{shop}/shows/{show_id}/flashes": "SELECT count(*) FROM live.flash",
     "/v1/{shop}/shows/{show_id}/giveaways": "SELECT count(*) FROM giveaways.giveaway",
     "/v1/{shop}/shows/{show_id}/giveaways/{giveaway_id}/winners": "SELECT count(*) FROM giveaways.winner",
+    "/v1/{shop}/shows/{show_id}/polls": "SELECT count(*) FROM polls.poll",
     "/v1/{shop}/shows/{show_id}/offers": "SELECT count(*) FROM live.offer",
     "/v1/{shop}/shows/{show_id}/prices": "SELECT count(*) FROM live.offer_price",
     "/v1/{shop}/shows/{show_id}/slots": "SELECT count(*) FROM live.slot",
@@ -259,6 +260,8 @@ INSERT INTO giveaways.giveaway (shop_id, show_id, prize, value_minor, currency, 
 SELECT 1, 1, 'Prize ' || n, 1, 'CNY', 1, false, 48, now() - interval '3 minutes', now() - interval '2 minutes', 1,
        now() - interval '1 minute', now() + interval '1 hour', '{"entry": {"without_account_per_network": 5}, "beacon": {"chain": "", "name": "", "round": 1}, "commitment": ""}',
        sha256(''), 'drawn', %(rows)s, '{"root": ""}', now() - interval '2 minutes', '', now() FROM generate_series(1, %(rows)s) n;
+INSERT INTO polls.poll (shop_id, show_id, question, answers, counts, opened_at, closes_at, closed_at)
+SELECT 1, 1, 'Question ' || n, '{A,B}', '{0,0}', now(), now() + interval '1 minute', now() FROM generate_series(1, %(rows)s) n;
 INSERT INTO giveaways.entry (giveaway_id, number, shop_id, shopper)
 SELECT 1, 'N' || lpad(n::text, 9, '0'), 1, gen_random_uuid() FROM generate_series(1, %(rows)s) n;
 INSERT INTO giveaways.winner (giveaway_id, place, shop_id, number, asked_at, deadline)

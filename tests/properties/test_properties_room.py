@@ -29,11 +29,13 @@ from shopfloor.rooms.room import (
     merged,
 )
 from shopfloor.rooms.state import (
+    CouponState,
     FlashState,
     GiveawayState,
     NoticeState,
     OfferState,
     PinnedState,
+    PollState,
     RoomState,
     ShowState,
 )
@@ -130,6 +132,39 @@ changes: st.SearchStrategy[Change] = st.one_of(
             units=small,
             days=st.just(30),
             struck=st.dictionaries(st.sampled_from(["9", "10"]), small),
+        ),
+    ),
+    st.builds(
+        CardPut,
+        st.just("poll"),
+        st.none()
+        | st.builds(
+            PollState,
+            id=small,
+            question=st.just("?"),
+            answers=st.just(("A", "B")),
+            counts=st.tuples(small, small),
+            closes_at=small,
+            closed=st.booleans(),
+        ),
+    ),
+    st.builds(
+        CardPut,
+        st.just("coupon"),
+        st.none()
+        | st.builds(
+            CouponState,
+            id=small,
+            title=st.just("C"),
+            slug=st.just("c"),
+            kind=st.just("amount"),
+            percent=st.just("0"),
+            amount_minor=small,
+            minimum_minor=small,
+            currency=st.just("EUR"),
+            left=st.none() | small,
+            ends_at=st.none() | small,
+            open=st.booleans(),
         ),
     ),
     st.builds(

@@ -24,6 +24,7 @@ from shopfloor import (
     media,
     orders,
     policies,
+    polls,
     promotions,
     purchases,
     rooms,
@@ -208,6 +209,7 @@ async def _app(database: Database, data_dir: Path) -> Services:
             promotions.CodeGuard(),
             promotions.Claims(database),
             giveaways.Entries(database),
+            polls.Votes(database),
             orders.Checkouts(database),
         ],
     )

@@ -7,8 +7,10 @@ import { ServerClock } from "../common/clock.ts";
 import { money } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import { pageData, type Say, speaker, type Words } from "../common/words.ts";
+import { CouponWords } from "../room/coupon.tsx";
 import { FlashLine, Struck } from "../room/flash.tsx";
 import { GiveawayWords } from "../room/giveaway.tsx";
+import { PollWords } from "../room/poll.tsx";
 import { RoomSocket } from "../room/socket.ts";
 import { availabilityOf, currencyOf, inWords, type Offer, priceRange } from "../room/state.ts";
 import { stockKind, stockText } from "../room/texts.ts";
@@ -58,6 +60,21 @@ function Overlay({ data, say, parts }: { data: OverlayData; say: Say; parts: Rea
             <b>{state.pinned.name || say("guest")}</b> {state.pinned.text}
           </span>
         </p>
+      )}
+      {parts.has("coupon") && isLive && state.coupon != null && (
+        <section class="room-card coupon-card" key={state.coupon.id}>
+          <CouponWords coupon={state.coupon} say={say} language={document.documentElement.lang} />
+        </section>
+      )}
+      {parts.has("poll") && isLive && state.poll != null && (
+        <section class="room-card" key={state.poll.id}>
+          <PollWords
+            poll={state.poll}
+            say={say}
+            language={document.documentElement.lang}
+            until={(moment) => clock.secondsUntil(moment)}
+          />
+        </section>
       )}
       {parts.has("giveaway") && isLive && state.giveaway != null && (
         <section class="room-card" key={state.giveaway.id}>

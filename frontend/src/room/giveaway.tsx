@@ -4,8 +4,8 @@ import { useState } from "preact/hooks";
 import { count, countdown, money } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import type { Say } from "../common/words.ts";
+import { sent } from "./sent.ts";
 import type { GiveawayState } from "./state.ts";
-import { refusalText } from "./texts.ts";
 import { useTicking } from "./ticking.ts";
 
 interface Props {
@@ -68,23 +68,10 @@ export function GiveawayCard({ page, ...props }: Props & { readonly page: string
   async function enter(): Promise<void> {
     setBusy(true);
     setProblem(undefined);
-    try {
-      const response = await fetch(`${page}/enter`, {
-        method: "POST",
-        headers: { accept: "application/json" },
-      });
-      const told = (await response.json()) as {
-        readonly number?: string;
-        readonly code?: string;
-        readonly message?: string;
-      };
-      if (response.ok) setNumber(told.number);
-      else setProblem(refusalText(told.code, told.message, say));
-    } catch {
-      setProblem(say("not_connected"));
-    } finally {
-      setBusy(false);
-    }
+    const told = await sent<{ readonly number: string }>(`${page}/enter`, say);
+    setBusy(false);
+    if (typeof told === "string") setProblem(told);
+    else setNumber(told.number);
   }
 
   return (

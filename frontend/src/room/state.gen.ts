@@ -118,6 +118,31 @@ export interface GiveawayState {
   readonly drawn?: readonly (readonly [string, string])[];
 }
 
+/** A question with its answers and the votes for each, in their order; it takes votes until `closes_at`, in milliseconds */
+export interface PollState {
+  readonly id: number;
+  readonly question: string;
+  readonly answers: readonly string[];
+  readonly counts: readonly number[];
+  readonly closes_at: number;
+  readonly closed?: boolean;
+}
+
+/** A coupon that is collected in the room, at `/s/{shop}/coupons/{slug}`: so many `percent`, or so much, off orders of */
+export interface CouponState {
+  readonly id: number;
+  readonly title: string;
+  readonly slug: string;
+  readonly kind: "percentage" | "amount" | "free_shipping";
+  readonly percent: string;
+  readonly amount_minor: number;
+  readonly minimum_minor: number;
+  readonly currency: string;
+  readonly left?: number | null;
+  readonly ends_at?: number | null;
+  readonly open: boolean;
+}
+
 /** Everything a room shows besides the talk. */
 export interface RoomState {
   readonly show: ShowState;
@@ -131,4 +156,6 @@ export interface RoomState {
   readonly notice?: NoticeState | null;
   readonly pinned?: PinnedState | null;
   readonly giveaway?: GiveawayState | null;
+  readonly poll?: PollState | null;
+  readonly coupon?: CouponState | null;
 }

@@ -2,15 +2,17 @@
 
 import type {
   BundlePart,
+  CouponState,
   FeaturedState,
   GiveawayState,
   LineState,
   NoticeState,
   OfferState,
+  PollState,
   RoomState,
 } from "./state.gen.ts";
 
-export type { GiveawayState, RoomState };
+export type { CouponState, GiveawayState, PollState, RoomState };
 export type Part = BundlePart;
 export type Line = LineState;
 export type Offer = OfferState;

@@ -405,6 +405,9 @@ function changedInStructure(before: RoomState, after: RoomState): boolean {
     before.order !== after.order ||
     before.notice !== after.notice ||
     before.pinned !== after.pinned ||
+    before.poll?.closed !== after.poll?.closed ||
+    before.poll?.id !== after.poll?.id ||
+    before.coupon?.id !== after.coupon?.id ||
     before.giveaway?.state !== after.giveaway?.state ||
     before.giveaway?.waits !== after.giveaway?.waits
   )

@@ -40,7 +40,7 @@ NAMES: Final = (
     "晓雯", "阿泽", "林夕", "小满", "陈默", "Mia", "Jonas", "Priya", "Tom", "Aisha", "Lena", "Kenji", "若溪",
     "大树", "Sofia", "Noah", "梓涵", "Emma", "老周", "Lucas", "米粒", "Hana", "安安", "Oskar", "Yara", "子墨",
 )  # fmt: skip
-# How many of the audience enter a giveaway.
+# How many of the audience take part in what the host puts up.
 ENTERS: Final = 0.7
 GREETINGS: Final = {
     "en": ("hello everyone", "first time here", "love this light", "sound is good", "hi from Lisbon"),
@@ -140,7 +140,7 @@ class Visit:
         self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self.seen: set[int] = set()
         self.errands: set[asyncio.Task[None]] = set()
-        self.giveaways: set[int] = set()
+        self.cards: set[tuple[str, int]] = set()
         self.sequence = 0
         self.position = 0.0
 
@@ -203,8 +203,8 @@ class Visit:
                     pass
 
     def look(self, socket: ClientConnection) -> None:
-        """Notice what is being shown; whoever wants it goes after it, and most enter what costs nothing."""
-        self.enter()
+        """Notice what is being shown; whoever wants it goes after it, and most take part in what costs nothing."""
+        self.take_part()
         featured = self.state.get("featured")
         if not featured or featured["offer_id"] in self.seen:
             return
@@ -213,25 +213,37 @@ class Visit:
         self.errands.add(errand)
         errand.add_done_callback(self.finished)
 
-    def enter(self) -> None:
-        giveaway = self.state.get("giveaway")
-        if not giveaway or giveaway["state"] != "open" or giveaway["id"] in self.giveaways:
+    def take_part(self) -> None:
+        """Enter the giveaway, answer the poll, collect the coupon: each once, and not everybody."""
+        giveaway, poll, coupon = (self.state.get(card) for card in ("giveaway", "poll", "coupon"))
+        if giveaway and giveaway["state"] == "open":
+            self.tap("giveaway", giveaway["id"], f"giveaways/{giveaway['id']}/enter")
+        if poll and not poll.get("closed"):
+            # Of those whose name ends alike the taste is, too.
+            answer = len(self.shopper.name) % len(poll["answers"])
+            self.tap("poll", poll["id"], f"polls/{poll['id']}/vote", {"answer": str(answer)})
+        if coupon and coupon["open"] and coupon.get("left") != 0:
+            self.tap("coupon", coupon["id"], f"coupons/{coupon['slug']}")
+
+    def tap(self, card: str, number: int, path: str, fields: dict[str, str] | None = None) -> None:
+        if (card, number) in self.cards:
             return
-        self.giveaways.add(giveaway["id"])
-        # What they buy is to be the same with a giveaway and without.
-        mood = random.Random(f"{self.shopper.name} {giveaway['id']}")
+        self.cards.add((card, number))
+        # What they buy is to be the same with cards and without.
+        mood = random.Random(f"{self.shopper.name} {card} {number}")
         if mood.random() < ENTERS:
-            errand = asyncio.create_task(self.enter_soon(giveaway["id"], mood.uniform(0.5, 8)))
+            errand = asyncio.create_task(self.tap_soon(card, path, fields, mood.uniform(0.5, 8)))
             self.errands.add(errand)
             errand.add_done_callback(self.finished)
 
-    async def enter_soon(self, giveaway_id: int, seconds: float) -> None:
+    async def tap_soon(self, card: str, path: str, fields: dict[str, str] | None, seconds: float) -> None:
         await asyncio.sleep(seconds)
         reply = await self.http.post(
-            f"{self.world.room_path.rpartition('/live/')[0]}/giveaways/{giveaway_id}/enter",
+            f"{self.world.room_path.rpartition('/live/')[0]}/{path}",
+            data=fields or {},
             headers={"accept": "application/json"},
         )
-        self.world.tally.add("in the giveaway" if reply.is_success else "refused: giveaway")
+        self.world.tally.add(f"took part: {card}" if reply.is_success else f"refused: {card}")
 
     def finished(self, errand: asyncio.Task[None]) -> None:
         self.errands.discard(errand)

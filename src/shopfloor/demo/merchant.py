@@ -16,6 +16,8 @@ from shopfloor.kernel.postgres import CannotRun
 from shopfloor.kernel.records import dataclass
 
 EMAIL: Final = "owner@harbour.example"
+# What is collected in the first show.
+COUPON: Final = "Show coupon 直播券"
 CURRENCY: Final = "CNY"
 # Who makes what, in how many days, at which share of the price; below the second number a piece costs more.
 SUPPLIERS: Final = (
@@ -91,6 +93,7 @@ class Merchant:
             await self.shop("POST", "/taxes/rates", json={"country": "CN", "percent": "13", "name": "VAT"})
             await self._set_up_delivery()
             await self._set_up_discounts()
+            await self._set_up_coupon()
         added = 0
         for good in GOODS:
             if good.handle not in known:
@@ -164,6 +167,15 @@ class Merchant:
             json={
                 "title": "满减 Spend more, save more", "method": "automatic", "kind": "amount",
                 "steps": [{"from_amount": 20_000, "amount": 1_500}, {"from_amount": 40_000, "amount": 4_000}],
+            },
+        )  # fmt: skip
+
+    async def _set_up_coupon(self) -> None:
+        await self.shop(
+            "POST", "/discounts",
+            json={
+                "title": COUPON, "method": "coupon", "kind": "amount", "amount_minor": 1_000, "minimum_minor": 10_000,
+                "slug": "evening", "most_claims": 50, "combines": True,
             },
         )  # fmt: skip
 
@@ -498,6 +510,18 @@ class Show:
             "POST", f"/shows/{self.id}/giveaways",
             json={"prize": prize, "value_minor": value_minor, "seconds": seconds, "winners": 2},
         )  # fmt: skip
+
+    async def ask(self, question: str, answers: list[str], seconds: int) -> None:
+        """A poll."""
+        await self.merchant.shop(
+            "POST", f"/shows/{self.id}/polls", json={"question": question, "answers": answers, "seconds": seconds}
+        )  # fmt: skip
+
+    async def show_coupon(self) -> None:
+        """The coupon of the shop as a card in the room."""
+        found = await self.merchant.shop("GET", "/discounts", params={"search": COUPON})
+        if found:
+            await self.merchant.shop("POST", f"/discounts/{found[0]['id']}/card", json={"show_id": self.id})
 
     async def end(self) -> None:
         self.ended = datetime.now(UTC)

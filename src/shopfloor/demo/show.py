@@ -42,6 +42,7 @@ FIRST_SHOW: Final = (
 )  # fmt: skip
 # What is drawn in the first show, its worth in minor units, and how many seconds entries are taken.
 GIVEAWAY: Final = ("Tea bowl 手作茶碗", 6_800, 40)
+POLL: Final = ("Which glaze next? 下一批要哪种釉色？", ["Celadon 青瓷", "Tenmoku 天目", "Ash 灰釉"], 25)
 SECOND_SHOW: Final = (("linen-overshirt", 22), ("tea-bowl", 10))
 
 
@@ -349,6 +350,10 @@ async def play(
                 await stage.merchant.charge_later(later=True)
             if place == 1 and regular is None:
                 await show.give_away(*GIVEAWAY)
+            if place == 2 and regular is None:
+                await show.show_coupon()
+            if place == 4 and regular is None:
+                await show.ask(*POLL)
             await film.point_at(handle)
             await show.feature(handle)
             await asyncio.sleep(length)

@@ -117,10 +117,14 @@ class Drand:
     ) -> None:
         self.chain: Final = chain
         self._relays = tuple(each.rstrip("/") for each in relays)
-        self._outbound = Outbound(allowed=allowed)
+        self._allowed = allowed
+        # A process that draws nothing reads no authorities.
+        self._outbound: Outbound | None = None
 
     async def signature(self, number: int) -> bytes:
         problem = "no relay is named in the settings"
+        if self._outbound is None:
+            self._outbound = Outbound(allowed=self._allowed)
         for relay in self._relays:
             address = f"{relay}/{self.chain.hash}/public/{number}"
             try:
@@ -141,7 +145,8 @@ class Drand:
         raise BeaconAway(problem)
 
     async def close(self) -> None:
-        await self._outbound.close()
+        if self._outbound is not None:
+            await self._outbound.close()
 
 
 class LocalBeacon:

@@ -321,9 +321,9 @@ async def claim(
     Raises UnknownGiveaway, NotAWinner, ClaimOver, BadGiveaway for no address, text.UnusableText.
     """
     found = await _locked(tx, shop_id, giveaway_id)
-    mine = await entry_of(tx, shop_id=shop_id, giveaway_id=giveaway_id, shopper=shopper, customer=customer)
+    entry = await entry_of(tx, shop_id=shop_id, giveaway_id=giveaway_id, shopper=shopper, customer=customer)
     asked = await queries.winners(tx, giveaway_id=found.id)
-    won = next((each for each in asked if mine is not None and each.number == mine.number), None)
+    won = next((each for each in asked if entry is not None and each.number == entry.number), None)
     if won is None:
         raise NotAWinner(giveaway_id=giveaway_id)
     at = now()

@@ -4,7 +4,7 @@ Promise: a limit holds however many order at once; what an order used is given b
 to is worked out in `pricing`, and what an order got is what was counted.
 """
 
-from shopfloor.promotions import service
+from shopfloor.promotions import cards, service
 from shopfloor.promotions.audit import audit
 from shopfloor.promotions.claims import Claims, claim, coupon
 from shopfloor.promotions.codes import CodeGuard, apart, key
@@ -53,6 +53,7 @@ __all__ = [
     "apart",
     "audit",
     "candidates",
+    "cards",
     "claim",
     "coupon",
     "give_back",

@@ -17,7 +17,8 @@ from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR
-from shopfloor.promotions import service
+from shopfloor.live import UnknownShow, WrongStatus
+from shopfloor.promotions import cards, service
 from shopfloor.promotions.models import Code, Discount, Method, State, Use
 from shopfloor.promotions.refusals import (
     BadCode,
@@ -25,6 +26,7 @@ from shopfloor.promotions.refusals import (
     CodeTaken,
     DiscountIncomplete,
     DiscountInUse,
+    NotClaimable,
     NotThere,
     TooManyCodes,
     UnknownDiscount,
@@ -34,6 +36,7 @@ router = Router(prefix="/v1/{shop}/discounts", tags=["discounts"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.ORDERS_VIEW))]
 Manager = Annotated[Actor, Depends(allowed(Permission.ORDERS_MANAGE))]
+Runner = Annotated[Actor, Depends(allowed(Permission.SHOW_RUN))]
 Minor = Annotated[int, Field(ge=0, le=MAX_MINOR)]
 Some = Annotated[int, Field(ge=1, le=MAX_MINOR)]
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -72,6 +75,10 @@ class DiscountBody(BaseModel):
     most_uses: Count | None = None
     budget_minor: Some | None = None
     most_claims: Count | None = None
+
+
+class CardBody(BaseModel):
+    show_id: Id
 
 
 class PauseBody(BaseModel):
@@ -155,6 +162,26 @@ async def pause(discount_id: Id, body: PauseBody, actor: Manager, db: Db) -> Dis
 async def remove(discount_id: Id, actor: Manager, db: Db) -> Response:
     async with db.transaction() as tx:
         await service.remove(tx, shop_id=actor.shop_id, discount_id=discount_id)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/{discount_id}/card",
+    status_code=204,
+    responses=refusals(UnknownDiscount, NotClaimable, UnknownShow, WrongStatus),
+)
+async def show_card(discount_id: Id, body: CardBody, actor: Runner, db: Db) -> Response:
+    """The coupon as a card in the room of a running show, in place of another coupon's."""
+    async with db.transaction() as tx:
+        await cards.show_coupon(tx, shop_id=actor.shop_id, show_id=body.show_id, discount_id=discount_id)
+    return Response(status_code=204)
+
+
+@router.delete("/{discount_id}/card", status_code=204, responses=refusals(UnknownShow))
+async def take_card_off(discount_id: Id, show_id: Annotated[Id, Query()], actor: Runner, db: Db) -> Response:
+    """The card leaves the room; what was collected stays."""
+    async with db.transaction() as tx:
+        await cards.take_off(tx, shop_id=actor.shop_id, show_id=show_id, discount_id=discount_id)
     return Response(status_code=204)
 
 

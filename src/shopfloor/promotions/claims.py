@@ -16,7 +16,7 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal, TooMany
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
-from shopfloor.promotions import queries, use_queries
+from shopfloor.promotions import cards, queries, use_queries
 from shopfloor.promotions.events import CouponsClaimed
 from shopfloor.promotions.models import Discount, Method, State
 from shopfloor.promotions.refusals import AllClaimed, NotClaimable, UnknownDiscount
@@ -78,6 +78,7 @@ async def claim(
     if fresh:
         await use_queries.insert_claims(tx, shop_id=shop_id, discount_id=discount_id, buyers=fresh)
         await outbox.record(tx, CouponsClaimed(shop_id, discount_id, fresh))
+        await cards.refresh(tx, shop_id=shop_id, discount_id=discount_id)
     has = had | set(fresh)
     why = AllClaimed if state is State.ACTIVE else NotClaimable
     return {

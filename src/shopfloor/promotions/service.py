@@ -13,7 +13,7 @@ from shopfloor import accounts, pricing
 from shopfloor.kernel import amounts, outbox, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR, now
-from shopfloor.promotions import codes, queries, use_queries
+from shopfloor.promotions import cards, codes, queries, use_queries
 from shopfloor.promotions.events import DiscountChanged
 from shopfloor.promotions.models import Code, Discount, Method, State, Use
 from shopfloor.promotions.refusals import (
@@ -74,6 +74,7 @@ async def save(tx: Tx, *, shop_id: int, wanted: Discount, code: str = "") -> Dis
     if written is not None and not await _has_code(tx, shop_id, clean.id, codes.key(written)):
         await add_codes(tx, shop_id=shop_id, discount_id=clean.id, given=[written])
     await outbox.record(tx, DiscountChanged(shop_id, clean.id, "made" if known is None else "changed"))
+    await cards.refresh(tx, shop_id=shop_id, discount_id=clean.id)
     return await discount(tx, shop_id=shop_id, discount_id=clean.id)
 
 
@@ -198,6 +199,7 @@ async def pause(tx: Tx, *, shop_id: int, discount_id: int, paused: bool) -> Disc
     if not await queries.set_paused(tx, shop_id=shop_id, discount_id=discount_id, paused=paused):
         raise UnknownDiscount(discount_id=discount_id)
     await outbox.record(tx, DiscountChanged(shop_id, discount_id, "paused" if paused else "resumed"))
+    await cards.refresh(tx, shop_id=shop_id, discount_id=discount_id)
     return await discount(tx, shop_id=shop_id, discount_id=discount_id)
 
 
@@ -213,6 +215,7 @@ async def remove(tx: Tx, *, shop_id: int, discount_id: int) -> None:
     await queries.drop_allowance(tx, discount_id=discount_id)
     await queries.drop(tx, shop_id=shop_id, discount_id=discount_id)
     await outbox.record(tx, DiscountChanged(shop_id, discount_id, "deleted"))
+    await cards.refresh(tx, shop_id=shop_id, discount_id=discount_id)
 
 
 async def add_codes(

@@ -6,7 +6,7 @@ somebody whose playback advances.
 
 from shopfloor.rooms import presence_store as counters
 from shopfloor.rooms.admission import AdmissionLimits
-from shopfloor.rooms.cards import change_card, put_card, take_card
+from shopfloor.rooms.cards import change_card, put_card, shown_in, take_card
 from shopfloor.rooms.endpoint import room_endpoint
 from shopfloor.rooms.gateway import Gateway
 from shopfloor.rooms.handlers import BuyHandler, RoomHandlers, Said
@@ -18,7 +18,15 @@ from shopfloor.rooms.room import ChatLine
 from shopfloor.rooms.rooms import Rooms
 from shopfloor.rooms.snapshot import room_state
 from shopfloor.rooms.socket import make_protocol
-from shopfloor.rooms.state import FlashState, GiveawayState, OfferState, PinnedState, RoomState
+from shopfloor.rooms.state import (
+    CouponState,
+    FlashState,
+    GiveawayState,
+    OfferState,
+    PinnedState,
+    PollState,
+    RoomState,
+)
 from shopfloor.rooms.wire import Buy
 
 __all__ = [
@@ -27,12 +35,14 @@ __all__ = [
     "Buy",
     "BuyHandler",
     "ChatLine",
+    "CouponState",
     "FlashState",
     "Gateway",
     "GiveawayState",
     "NoticeKind",
     "OfferState",
     "PinnedState",
+    "PollState",
     "RoomHandlers",
     "RoomState",
     "Rooms",
@@ -48,5 +58,6 @@ __all__ = [
     "room_endpoint",
     "room_state",
     "share_presence",
+    "shown_in",
     "take_card",
 ]

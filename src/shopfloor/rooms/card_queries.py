@@ -55,6 +55,14 @@ async def take(tx: Tx, *, show_id: int, kind: str, subject: int) -> bool:
     )
 
 
+async def shown_in(tx: Tx, *, kind: str, subject: int) -> list[int]:
+    cursor = await tx.connection.execute(
+        "SELECT show_id FROM live.card WHERE kind = %(kind)s AND subject = %(subject)s ORDER BY show_id",
+        {"kind": kind, "subject": subject},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def cards(tx: Tx, *, show_id: int) -> list[CardRow]:
     return await tx.every(
         CardRow, "SELECT kind, state FROM live.card WHERE show_id = %(show_id)s", show_id=show_id

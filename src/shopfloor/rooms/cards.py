@@ -12,10 +12,14 @@ from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.rooms import card_queries
 from shopfloor.rooms.events import CardChanged
-from shopfloor.rooms.state import GiveawayState
+from shopfloor.rooms.state import CouponState, GiveawayState, PollState
 
-Card = GiveawayState
-_KINDS: Final[Mapping[str, type[Card]]] = {"giveaway": GiveawayState}
+Card = GiveawayState | PollState | CouponState
+_KINDS: Final[Mapping[str, type[Card]]] = {
+    "giveaway": GiveawayState,
+    "poll": PollState,
+    "coupon": CouponState,
+}
 _KIND_OF: Final = {kind: name for name, kind in _KINDS.items()}
 
 
@@ -46,8 +50,13 @@ async def take_card(tx: Tx, *, shop_id: int, show_id: int, kind: str, subject: i
     return True
 
 
-async def cards(tx: Tx, *, show_id: int) -> dict[str, Card]:
-    """Those of a show, by kind."""
+async def shown_in(tx: Tx, *, kind: str, subject: int) -> list[int]:
+    """The shows whose room has a card that tells of this."""
+    return await card_queries.shown_in(tx, kind=kind, subject=subject)
+
+
+async def cards(tx: Tx, *, show_id: int) -> dict[str, Any]:
+    """Those of a show, by kind, each as the state of its kind."""
     return {row.kind: card_of(row.kind, row.state) for row in await card_queries.cards(tx, show_id=show_id)}
 
 

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from shopfloor.kernel.records import dataclass
 from shopfloor.rooms.state import (
+    CouponState,
     FeaturedState,
     FlashState,
     GiveawayState,
@@ -31,6 +32,7 @@ from shopfloor.rooms.state import (
     NoticeState,
     OfferState,
     PinnedState,
+    PollState,
     RoomState,
     ShowState,
 )
@@ -151,7 +153,7 @@ class CardPut:
     """A card of one kind as it stands; None takes it away."""
 
     kind: str
-    state: GiveawayState | None
+    state: GiveawayState | PollState | CouponState | None
 
 
 Change = (

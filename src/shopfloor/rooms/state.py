@@ -124,6 +124,39 @@ class GiveawayState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     drawn: tuple[tuple[str, str], ...] = ()
 
 
+class PollState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A question with its answers and the votes for each, in their order; it takes votes until `closes_at`, in milliseconds
+    since 1970, or until it is `closed`.
+    """
+
+    id: int
+    question: str
+    answers: tuple[str, ...]
+    counts: tuple[int, ...]
+    closes_at: int
+    closed: bool = False
+
+
+class CouponState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A coupon that is collected in the room, at `/s/{shop}/coupons/{slug}`: so many `percent`, or so much, off orders of
+    at least `minimum_minor`.
+
+    `left`: how many can still be collected, null for as many as one likes; `ends_at` in milliseconds since 1970.
+    """
+
+    id: int
+    title: str
+    slug: str
+    kind: Literal["percentage", "amount", "free_shipping"]
+    percent: str
+    amount_minor: int
+    minimum_minor: int
+    currency: str
+    left: int | None
+    ends_at: int | None
+    open: bool
+
+
 class PayAtEndState(msgspec.Struct, frozen=True, kw_only=True):
     """What is bought in the show is paid so many `minutes` after it by who may, up to so many unpaid `units`.
 
@@ -171,6 +204,8 @@ class RoomState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notice: NoticeState | None
     pinned: PinnedState | None = None
     giveaway: GiveawayState | None = None
+    poll: PollState | None = None
+    coupon: CouponState | None = None
 
     def offer(self, offer_id: int) -> OfferState | None:
         """The offer of this id; None when the room does not have it."""

@@ -23,6 +23,7 @@ from shopfloor.web import (
     https,
     overlay,
     paying,
+    polls,
     push,
     questions,
     receipts,
@@ -71,6 +72,7 @@ from shopfloor.web.console import (
     report,
     reports,
     returns,
+    room_cards,
     shipping,
     shows,
     sign_in,
@@ -110,7 +112,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, giveaway_desk, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores,
+        sign_in, account, overview, networks, shows, studio, giveaway_desk, room_cards, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores,
         product_import, product_grid, product_pictures, products, stock_grid, stock_papers, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip
@@ -134,6 +136,7 @@ def routers() -> list[APIRouter]:
         waitlist_pages.router,
         coupons.router,
         giveaways.router,
+        polls.router,
         customers.router,
         customer_account.router,
         fapiao.router,

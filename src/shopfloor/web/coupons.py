@@ -3,7 +3,7 @@
 from typing import Final
 
 from fastapi import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from shopfloor import accounts, promotions, purchases
 from shopfloor.kernel.errors import Refusal
@@ -43,7 +43,7 @@ async def coupon(request: Request, shop: str, slug: str, shopper: Shopper, db: D
 @router.post("/s/{shop}/coupons/{slug}")
 @public
 async def claim(request: Request, shop: str, slug: str, shopper: Shopper, db: Db) -> Response:
-    """Claim it; claiming it again is the same claim."""
+    """Claim it; claiming it again is the same claim.  A script that asks for JSON hears that it is theirs."""
     if getattr(request.state, "new_shopper", None) is not None:
         # It would be claimed for a browser that may refuse the cookie by which it could be used.
         again = purchases.asked_again(request.url.path, request.url.query)
@@ -53,7 +53,8 @@ async def claim(request: Request, shop: str, slug: str, shopper: Shopper, db: Db
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         page = await promotions.coupon(tx, shop_id=found.id, slug=slug, buyer=shopper)
-    response = RedirectResponse(f"/s/{found.slug}/coupons/{page.discount.slug}", status_code=303)
+    as_json = "application/json" in request.headers.get("accept", "")
+    response: Response = RedirectResponse(f"/s/{found.slug}/coupons/{page.discount.slug}", status_code=303)
     try:
         await (
             services_of(request)
@@ -61,7 +62,11 @@ async def claim(request: Request, shop: str, slug: str, shopper: Shopper, db: Db
             .claim(shop_id=found.id, discount_id=page.discount.id, buyer=shopper)
         )
     except Refusal as refusal:
+        if as_json:
+            raise
         flash(response, "bad", message_of(refusal, language_of(request, found.locale)))
     else:
+        if as_json:
+            return JSONResponse({"claimed": True}, headers={"cache-control": "no-store"})
         flash(response, "good", speak(request).gettext(CLAIMED))
     return response

@@ -62,7 +62,7 @@ async def page(request: Request, shop: str, giveaway_id: Id, shopper: Shopper, d
         )
         winners = await giveaways.winners(tx, shop_id=found.id, giveaway_id=giveaway_id)
         show = await live.show(tx, shop_id=found.id, show_id=giveaway.show_id)
-    mine = next((each for each in winners if entry is not None and each.number == entry.number), None)
+    won = next((each for each in winners if entry is not None and each.number == entry.number), None)
     return private_page(
         request,
         "giveaway.html",
@@ -70,14 +70,14 @@ async def page(request: Request, shop: str, giveaway_id: Id, shopper: Shopper, d
         giveaway=giveaway,
         show=show,
         entry=entry,
-        mine=mine,
+        mine=won,
         winners=[each for each in winners if each.state is not giveaways.Place.LAPSED],
         passed_over=sum(each.state is giveaways.Place.LAPSED for each in winners),
         worth=Money(giveaway.value_minor, giveaway.currency),
         takes_entries=giveaway.state == "open" and now() < giveaway.closes_at,
-        may_claim=mine is not None
-        and mine.sent_at is None
-        and (mine.state == "claimed" or (mine.state == "asked" and now() < mine.deadline)),
+        may_claim=won is not None
+        and won.sent_at is None
+        and (won.state == "claimed" or (won.state == "asked" and now() < won.deadline)),
         signed_in=customer is not None,
         fingerprint=giveaways.verifying.fingerprint(giveaway.rules),
         is_drand=giveaway.rules["beacon"]["chain"] == giveaways.beacon.QUICKNET.hash,

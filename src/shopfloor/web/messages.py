@@ -513,6 +513,11 @@ MESSAGES: Final = {
     "giveaways.staff": N_("People who work for the shop can't enter."),
     "giveaways.too_many_here": N_("Many entries came from this network. Sign in with a code to enter."),
     "giveaways.unknown": N_("This giveaway doesn't exist."),
+    # polls
+    "polls.bad": N_("A poll needs a question, two to four answers that differ, and 10 seconds to one hour."),
+    "polls.over": N_("This poll has ended."),
+    "polls.running": N_("Another poll is still running. End it first."),
+    "polls.unknown": N_("This poll doesn't exist, or has no such answer."),
     # promotions
     "promotions.all_claimed": N_("All of these coupons have been claimed."),
     "promotions.below_usage": N_("More than that has been used already. Enter a higher limit."),

@@ -30,7 +30,7 @@ else:
 router = Router(include_in_schema=False)
 
 _WORDS: Final = (
-    "flash", "flash_left", "flash_struck", "from_price", "giveaway", "giveaway.closed", "giveaway.drawn", "giveaway.entries",
+    "coupon.ends", "coupon.free_shipping", "coupon.left", "coupon.off", "coupon.over", "poll", "poll.votes", "flash", "flash_left", "flash_struck", "from_price", "giveaway", "giveaway.closed", "giveaway.drawn", "giveaway.entries",
     "giveaway.void", "giveaway.waits", "giveaway.winners", "giveaway.worth", "guest", "in_stock", "only_left", "ready_on", "sold_out",
 )  # fmt: skip
 

@@ -71,6 +71,16 @@ WORDS: Final = {
     "chat_held": N_("A moderator will review your message first."),
     "check_out": N_("Check out"),
     "check_out_all": N_("Check out %(n)s for %(total)s"),
+    "coupon": N_("Coupon"),
+    "coupon.collect": N_("Collect"),
+    "coupon.ends": N_("Ends %(time)s"),
+    "coupon.free_shipping": N_("Free shipping"),
+    "coupon.has": N_("It's yours. It's applied at checkout automatically."),
+    "coupon.left": N_("%(n)s coupons left"),
+    "coupon.off": N_("%(value)s off"),
+    "coupon.over": N_("over %(value)s"),
+    "coupon.gone": N_("All collected"),
+    "coupon.ended": N_("Over"),
     "choose.colour": N_("Choose a colour"),
     "choose.other": N_("Choose: %(name)s"),
     "choose.size": N_("Choose a size"),
@@ -126,6 +136,10 @@ WORDS: Final = {
     "over": N_("This show has ended"),
     "pinned": N_("Pinned"),
     "people_wait": N_("%(n)s on the waitlist"),
+    "poll": N_("Poll"),
+    "poll.closed": N_("This poll has ended."),
+    "poll.votes": N_("%(n)s votes"),
+    "poll.yours": N_("your answer"),
     "policy.first_paid": N_("Not reserved: first to pay gets it."),
     "policy.queue": N_("When it's sold out, you can join the waitlist."),
     "policy.timer": N_("Reserved for %(minutes)s min while you check out."),
@@ -179,6 +193,7 @@ _REFUSALS: Final = (
     "stock.sold_out", "stock.limit", "stock.network_limit", "stock.too_late", "stock.mismatch", "stock.closed", "stock.unknown", "orders.price_changed",
     "orders.offer_closed", "orders.offer_unknown", "orders.hold_expired", "purchase.expired", "orders.too_fast", "orders.bad_purchase",
     "intake.full", "intake.closed", "intake.unknown", "orders.cookie_needed", "orders.waiting_not_needed", "chat.too_fast", "chat.slow_mode", "chat.muted", "chat.repeated", "chat.bad_text", "chat.closed", "database.away",
+    "polls.over", "polls.unknown", "promotions.all_claimed", "promotions.not_claimable", "promotions.claims_full",
     "giveaways.entry_closed", "giveaways.sign_in", "giveaways.staff", "giveaways.too_many_here",
 )  # fmt: skip
 
@@ -207,6 +222,31 @@ class GiveawayNote:
     closes_at: datetime
     waits: bool
     drawn: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class PollNote:
+    """A poll as the page without scripts tells of it; each answer with its votes."""
+
+    id: int
+    question: str
+    answers: Sequence[tuple[str, int]]
+    votes: int
+    takes_votes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CouponNote:
+    """A coupon as the page without scripts tells of it."""
+
+    title: str
+    slug: str
+    percent: str
+    amount: Money
+    minimum: Money
+    left: int | None
+    ends_at: datetime | None
+    can_be_collected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +309,8 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
         wish_id=Slot.WISH_ID.mark,
         featured=shown,
         giveaway=None if state.giveaway is None else _giveaway_note(state.giveaway),
+        poll=None if state.poll is None else _poll_note(state.poll),
+        coupon=None if state.coupon is None else _coupon_note(state.coupon),
         poster=data["poster"],
         next_show=data["next"],
         chat=lines,
@@ -419,6 +461,30 @@ def _giveaway_note(found: rooms.GiveawayState) -> GiveawayNote:
         datetime.fromtimestamp(found.closes_at / 1000, UTC),
         found.waits,
         found.drawn,
+    )
+
+
+def _poll_note(found: rooms.PollState) -> PollNote:
+    return PollNote(
+        found.id,
+        found.question,
+        list(zip(found.answers, found.counts, strict=True)),
+        sum(found.counts),
+        not found.closed and found.closes_at > now().timestamp() * 1000,
+    )
+
+
+def _coupon_note(found: rooms.CouponState) -> CouponNote:
+    ends = None if found.ends_at is None else datetime.fromtimestamp(found.ends_at / 1000, UTC)
+    return CouponNote(
+        found.title,
+        found.slug,
+        found.percent if found.kind == "percentage" else "",
+        Money(found.amount_minor, found.currency),
+        Money(found.minimum_minor, found.currency),
+        found.left,
+        ends,
+        found.open and found.left != 0 and (ends is None or ends > now()),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from babel import numbers
 from starlette.responses import Response
 
-from shopfloor import catalog, chat, integrity, live, metrics, reports, statements
+from shopfloor import catalog, chat, integrity, live, metrics, reports, polls, statements
 from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -209,6 +209,7 @@ async def page(desk: Reader, show_id: Id) -> Response:
         hidden = await chat.hidden_for(tx, shop_id=shop_id, show_id=show_id)
         signed = await statements.of_show(tx, shop_id=shop_id, show_id=show_id)
         judged = await integrity.summary(tx, shop_id=shop_id, show_id=show_id)
+        asked = await polls.polls(tx, shop_id=shop_id, show_id=show_id)
     now_made = making(desk, state, missing=report is None)
     if report is None:
         if now_made is not None and isinstance(now_made.refusal, metrics.UnknownShow):
@@ -227,6 +228,7 @@ async def page(desk: Reader, show_id: Id) -> Response:
         told=figures,
         headlines=[figures[key] for key in HEADLINES],
         judged=judged,
+        polls=asked,
         waterfall=[] if judged is None else waterfall(desk, judged),
         funnel=funnel(report, figures, desk),
         drawing=chart(report, names.product),

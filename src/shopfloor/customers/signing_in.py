@@ -10,7 +10,7 @@ import secrets
 from typing import Final
 from uuid import UUID, uuid4
 
-from shopfloor import notices, embeds, notifications, sms, stock
+from shopfloor import embeds, notices, notifications, sms, stock
 from shopfloor.accounts import Shop
 from shopfloor.customers import basket_queries, contacts, queries, signing_in_queries
 from shopfloor.customers.models import (

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from babel import numbers
 from starlette.responses import Response
 
-from shopfloor import catalog, chat, integrity, live, metrics, reports, polls, statements
+from shopfloor import catalog, chat, integrity, live, metrics, polls, reports, statements
 from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx

@@ -177,7 +177,7 @@ async def show_card(discount_id: Id, body: CardBody, actor: Runner, db: Db) -> R
     return Response(status_code=204)
 
 
-@router.delete("/{discount_id}/card", status_code=204, responses=refusals(UnknownShow))
+@router.delete("/{discount_id}/card", status_code=204, responses=refusals(UnknownDiscount, UnknownShow))
 async def take_card_off(discount_id: Id, show_id: Annotated[Id, Query()], actor: Runner, db: Db) -> Response:
     """The card leaves the room; what was collected stays."""
     async with db.transaction() as tx:

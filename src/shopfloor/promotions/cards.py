@@ -45,8 +45,10 @@ async def show_coupon(tx: Tx, *, shop_id: int, show_id: int, discount_id: int) -
 
 
 async def take_off(tx: Tx, *, shop_id: int, show_id: int, discount_id: int) -> None:
-    """The card leaves the room; what was collected stays.  Raises UnknownShow."""
+    """The card leaves the room; what was collected stays.  Raises UnknownShow, UnknownDiscount."""
     await live.show(tx, shop_id=shop_id, show_id=show_id)
+    if await queries.discount(tx, shop_id=shop_id, discount_id=discount_id) is None:
+        raise UnknownDiscount(discount_id=discount_id)
     await rooms.take_card(tx, shop_id=shop_id, show_id=show_id, kind=KIND, subject=discount_id)
 
 

@@ -38,6 +38,7 @@ REMIND_EVERY: Final = 60.0
 LOOK_AGAIN_EVERY: Final = 600.0
 DROP_BASKETS_EVERY: Final = 60.0
 POST_COUNTS_EVERY: Final = 30.0
+LOOK_FOR_LOW_EVERY: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ def periodic(
         Periodic("messages.remind", REMIND_EVERY, remind),
         Periodic("tills.baskets", DROP_BASKETS_EVERY, tills.registers.drop_lapsed),
         Periodic("stock_control.post", POST_COUNTS_EVERY, stock_control.counts.resume),
+        Periodic("stock_control.low", LOOK_FOR_LOW_EVERY, stock_control.low.look_at_all),
         Periodic("lake.compact", COMPACT_EVERY, ask_to_compact),
         Periodic("retention.round", RETAIN_EVERY, ask_to_retain),
         Periodic("shows.read", READ_SHOWS_EVERY, read_shows_on_air),

@@ -68,6 +68,7 @@ LISTS = {
     "/v1/{shop}/stock/movements/{variant_id}": "SELECT count(*) FROM stock.movement WHERE level_id = 1",
     "/v1/{shop}/stock/shortages": "SELECT count(*) FROM stock.level WHERE shortfall > 0",
     "/v1/{shop}/transfers": "SELECT count(*) FROM stock_control.transfer",
+    "/v1/{shop}/stock/thresholds": "SELECT count(*) FROM stock_control.threshold",
     "/v1/{shop}/counts": "SELECT count(*) FROM stock_control.count",
     "/v1/{shop}/counts/{count_id}/lines": "SELECT count(*) FROM stock_control.count_line WHERE count_id = 1",
     "/v1/{shop}/tills/registers": "SELECT count(*) FROM tills.register",
@@ -114,6 +115,7 @@ ROWS_OF = {
     "/console/{shop}/stock/{variant_id}": (r">(move \d+)<", "SELECT reason FROM stock.movement WHERE reason LIKE 'move%'"),
     "/console/{shop}/stock/transfers": (r'/stock/transfers/(\d+)"', "SELECT id FROM stock_control.transfer"),
     "/console/{shop}/stock/transfers/{transfer_id}": (r'name="u-(\d+)"', "SELECT id FROM catalog.variant"),
+    "/console/{shop}/stock/low": (r'name="variant_id" value="(\d+)"', "SELECT variant_id FROM stock_control.threshold"),
     "/console/{shop}/stock/counts": (r'/stock/counts/(\d+)"', "SELECT id FROM stock_control.count"),
     "/console/{shop}/stock/counts/{count_id}": (r'name="u-(\d+)"', "SELECT variant_id FROM stock_control.count_line WHERE count_id = 1"),
     "/console/{shop}/tills/shifts": (r'/tills/shifts/([0-9a-f-]{36})"', "SELECT id FROM tills.shift"),
@@ -299,6 +301,7 @@ INSERT INTO stock.movement (level_id, kind, quantity, reason)
 SELECT 1, 'adjusted', 1 - 2 * (n %% 2), 'move ' || n FROM generate_series(1, %(rows)s) n;
 INSERT INTO stock_control.transfer (shop_id, number, source_id, target_id)
 SELECT 1, n, 1, 2 FROM generate_series(1, %(rows)s) n;
+INSERT INTO stock_control.threshold (shop_id, location_id, variant_id, units) SELECT 1, 1, id, 5 FROM catalog.variant;
 INSERT INTO stock_control.count (shop_id, number, location_id) SELECT 1, n, 1 FROM generate_series(1, %(rows)s) n;
 INSERT INTO stock_control.count_line (count_id, shop_id, variant_id) SELECT 1, 1, id FROM catalog.variant;
 INSERT INTO tills.register (shop_id, location_id, code, name)

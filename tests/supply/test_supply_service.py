@@ -381,6 +381,34 @@ async def test_goods_that_come_are_on_the_shelf_once(works: Works) -> None:
         await works.confirm(sent, supply.Promise(variant, 1, DAY))
 
 
+async def test_damaged_goods_of_a_delivery_are_there_and_not_for_sale(works: Works) -> None:
+    await works.foresee({works.coats[0]: 30})
+    await works.quote(works.weaver, works.coat)
+    sent = await works.sent()
+    variant, quantity = works.coats[0], sent.order.lines[0].quantity
+    await works.confirm(sent, supply.Promise(variant, quantity, DAY))
+
+    async def receive(total: int, damaged: int) -> None:
+        async with works.db.transaction() as tx:
+            await supply.receive(
+                tx,
+                actor=works.actor,
+                purchase_order_id=sent.order.id,
+                quantities={variant: total},
+                damaged={variant: damaged},
+            )
+
+    await receive(5, 2)
+    with pytest.raises(supply.BadQuantity):
+        await receive(6, 2)
+    await receive(6, 1)
+    async with works.db.transaction() as tx:
+        left = await stock.available(tx, shop_id=works.shop.id, variant_ids=[variant])
+        assert left[variant].now == 3
+        assert all(check.passed for check in await stock.audit(tx))
+    assert sum(units for kind, _, units, _ in await works.levels(variant) if kind == "on_hand") == 6
+
+
 async def test_goods_that_come_unannounced_are_taken_in(works: Works) -> None:
     await works.foresee({works.coats[0]: 30})
     await works.quote(works.weaver, works.coat)

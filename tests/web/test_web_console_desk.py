@@ -14,6 +14,7 @@ from tests.web.conftest import Stage
 from shopfloor import (
     accounts,
     auth,
+    catalog,
     collector,
     demand,
     inventory,
@@ -453,6 +454,13 @@ async def test_a_plan_becomes_orders_whose_goods_are_taken_in(desk: Stage) -> No
     line = order.lines[0]
     there = f"{DESK}/purchase-orders/{order.id}"
     sheet = await desk.client.get(f"{there}.csv")
+    async with desk.db.transaction() as tx:
+        await catalog.update_variant(
+            tx, shop_id=desk.shop.id, variant_id=line.variant_id, barcode="6901234567892"
+        )
+    scanned = await desk.client.post(
+        f"{there}/scan", data={"code": "6901234567892", "damaged": "yes"}, follow_redirects=True
+    )
     less = await desk.client.post(f"{there}/receive", data={f"r-{line.variant_id}": "-1"})
     await desk.client.post(
         f"{there}/receive", data={f"r-{one.variant_id}": str(one.quantity) for one in order.lines}
@@ -460,6 +468,7 @@ async def test_a_plan_becomes_orders_whose_goods_are_taken_in(desk: Stage) -> No
     shrunk = await desk.client.post(f"{there}/receive", data={f"r-{line.variant_id}": "0"})
 
     assert sheet.headers["content-disposition"] == f'attachment; filename="{order.number}.csv"'
+    assert f"{line.quantity - 1} short" in scanned.text
     assert (less.status_code, shrunk.status_code) == (422, 422)
     assert f'id="e-r-{line.variant_id}"' in less.text
     async with desk.db.transaction() as tx:

@@ -50,6 +50,7 @@ REASONS: Final[Mapping[str, str]] = {
     "stock.level": "stock",
     "stock_control.count_entry": "stock",
     "stock_control.count_line": "stock",
+    "stock_control.threshold": "stock",
     "stock_control.transfer_line": "stock",
     "supply.plan_line": "plan",
     "supply.purchase_line": "purchase_order",

@@ -4,8 +4,9 @@ Promise: a step with a key happens once; units that were sent are received, expl
 never more or fewer; a count changes the books by what it found and undoes no sale.
 """
 
-from shopfloor.stock_control import counts, goods_queries, transfers
+from shopfloor.stock_control import counts, goods_queries, low, transfers
 from shopfloor.stock_control.audit import audit
+from shopfloor.stock_control.conditions import Condition, change
 from shopfloor.stock_control.models import (
     Difference,
     MovedMeanwhile,
@@ -15,13 +16,16 @@ from shopfloor.stock_control.models import (
 )
 
 __all__ = [
+    "Condition",
     "Difference",
     "MovedMeanwhile",
     "NotInTransit",
     "TooManyLines",
     "TransferState",
     "audit",
+    "change",
     "counts",
     "goods_queries",
+    "low",
     "transfers",
 ]

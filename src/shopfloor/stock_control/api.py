@@ -20,7 +20,8 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock_control import counts, transfers
+from shopfloor.stock_control import counts, low, transfers
+from shopfloor.stock_control.conditions import Condition, change
 from shopfloor.stock_control.models import (
     MOST_LINES,
     Count,
@@ -34,7 +35,9 @@ from shopfloor.stock_control.models import (
     NothingCounted,
     NothingListed,
     NotInTransit,
+    SameCondition,
     SamePlace,
+    Threshold,
     TooManyLines,
     Transfer,
     TransferState,
@@ -125,6 +128,25 @@ class RecountIn(BaseModel):
 
 class LeaveOutIn(BaseModel):
     left_out: bool
+
+
+class ConditionIn(BaseModel):
+    """Units of a location from one condition to another; `gone`: thrown away or sent off."""
+
+    location_id: Id
+    variant_id: Id
+    quantity: int = Field(ge=1, le=MAX_QUANTITY)
+    from_condition: Literal["for_sale", "damaged", "display", "repair"] = "for_sale"
+    to_condition: Condition
+    reason: str = Field(min_length=1, max_length=200)
+
+
+class ThresholdIn(BaseModel):
+    """Warn when so many units or fewer can be sold at the location; None: never."""
+
+    location_id: Id
+    variant_id: Id
+    units: int | None = Field(ge=0, le=MAX_QUANTITY)
 
 
 class PostIn(BaseModel):
@@ -461,3 +483,62 @@ async def post_count(count_id: Id, body: PostIn, actor: Editor, db: Db) -> Count
 async def cancel_count(count_id: Id, actor: Editor, db: Db) -> None:
     async with db.transaction() as tx:
         await counts.cancel(tx, shop_id=actor.shop_id, count_id=count_id)
+
+
+@router.post(
+    "/stock/conditions",
+    status_code=204,
+    responses=refusals(SameCondition, *inventory.Shelf.REFUSALS, UnusableText),
+)
+async def change_condition(body: ConditionIn, actor: Editor, db: Db) -> None:
+    async with db.transaction() as tx:
+        await change(
+            tx,
+            shop_id=actor.shop_id,
+            location_id=body.location_id,
+            variant_id=body.variant_id,
+            quantity=body.quantity,
+            source=Condition(body.from_condition),
+            target=body.to_condition,
+            reason=body.reason,
+        )
+
+
+@router.get("/stock/thresholds")
+async def thresholds(
+    request: Request,
+    response: Response,
+    actor: Viewer,
+    db: Db,
+    *,
+    low_only: bool = False,
+    after: Annotated[str | None, Query(max_length=60)] = None,
+    before: Annotated[str | None, Query(max_length=60)] = None,
+    limit: Limit = 50,
+) -> list[Threshold]:
+    """Low ones first.  The header `Link` leads to the next page, which starts `after` a mark."""
+    async with db.transaction() as tx:
+        found = await paging.page(
+            partial(low.listing, tx, shop_id=actor.shop_id, low=True if low_only else None),
+            after=after,
+            before=before,
+            limit=limit,
+            key=attrgetter("mark"),
+        )
+    return with_links(request, response, found)
+
+
+@router.put(
+    "/stock/thresholds",
+    status_code=204,
+    responses=refusals(inventory.UnknownStock, inventory.BadQuantity),
+)
+async def set_threshold(body: ThresholdIn, actor: Editor, db: Db) -> None:
+    async with db.transaction() as tx:
+        await low.warn_at(
+            tx,
+            shop_id=actor.shop_id,
+            location_id=body.location_id,
+            variant_id=body.variant_id,
+            units=body.units,
+        )

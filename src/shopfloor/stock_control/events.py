@@ -68,3 +68,31 @@ class CountPosted:
     location_id: int
     reason: str
     lines: list[CountedVariant]
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionChanged:
+    """Units of a location are in another condition: for_sale, damaged, display, repair or gone."""
+
+    name: ClassVar[str] = "stock_control.condition_changed"
+
+    shop_id: int
+    location_id: int
+    variant_id: int
+    quantity: int
+    source: str
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LowStock:
+    """A variant has come down to `threshold` units or fewer at a location; told once, until it is above again."""
+
+    name: ClassVar[str] = "stock_control.low_stock"
+
+    shop_id: int
+    location_id: int
+    variant_id: int
+    left: int
+    threshold: int

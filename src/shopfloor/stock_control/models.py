@@ -66,6 +66,12 @@ class NothingCounted(Conflict):
     code = "stock_control.nothing_counted"
 
 
+class SameCondition(Invalid):
+    """Units are moved from one condition into another one."""
+
+    code = "stock_control.same_condition"
+
+
 class UnknownCode(NotFound):
     """No variant of this shop has this barcode or SKU, or several have."""
 
@@ -249,3 +255,16 @@ class Variance:
     fewer: int
     more_minor: int
     fewer_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """`has`: what could be sold when it was looked at last; `mark`: its place in the list."""
+
+    shop_id: int
+    location_id: int
+    variant_id: int
+    units: int
+    has: int
+    low_since: datetime | None
+    mark: str

@@ -367,13 +367,19 @@ def _source(order: PurchaseOrder) -> str:
 
 
 async def receive(
-    tx: Tx, *, actor: Actor, purchase_order_id: UUID, quantities: Mapping[int, int]
+    tx: Tx,
+    *,
+    actor: Actor,
+    purchase_order_id: UUID,
+    quantities: Mapping[int, int],
+    damaged: Mapping[int, int] | None = None,
 ) -> PurchaseOrder:
     """Goods came: `quantities` says per variant how many in all so far, so that saying it twice changes nothing.
 
     The first delivery of a line turns its lot into units on hand; if it is smaller than what was promised to
     buyers, stock raises a shortage.  More than ordered is taken in: it is there.  The order is done when every
-    line that was confirmed has come.  Raises UnknownPurchaseOrder, WrongState, UnknownLine, BadQuantity.
+    line that was confirmed has come.  `damaged`: of the units that came now, so many can't be sold: they are there and set
+    aside.  Raises UnknownPurchaseOrder, WrongState, UnknownLine, BadQuantity, inventory.NotEnough when buyers own them.
     """
     head = await purchase_order_queries.lock_order(tx, shop_id=actor.shop_id, order_id=purchase_order_id)
     if head is None:
@@ -400,6 +406,16 @@ async def receive(
         return order
     for variant_id, total in came.items():
         await _take_in(tx, order, lines[variant_id], total - lines[variant_id].received)
+    broken = {variant_id: units for variant_id, units in (damaged or {}).items() if units}
+    for variant_id, units in broken.items():
+        if not 0 < units <= came.get(variant_id, 0) - lines[variant_id].received:
+            raise BadQuantity("No more units are damaged than came.", variant_id=variant_id, damaged=units)
+    await inventory.Shelf(order.shop_id, order.location_id).move(
+        tx,
+        broken,
+        to=inventory.Shelf(order.shop_id, order.location_id, "damaged"),
+        reason=f"{order.number}: damaged",
+    )
     await purchase_order_queries.receive_lines(
         tx,
         [

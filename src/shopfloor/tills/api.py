@@ -32,6 +32,7 @@ from shopfloor.tills.models import (
     Task,
     TaskDone,
     UnknownRegister,
+    UnknownStore,
 )
 
 router = Router(prefix="/v1/{shop}/tills", tags=["tills"])
@@ -114,7 +115,7 @@ async def all_registers(actor: Viewer, db: Db) -> list[Register]:
         return await queries.registers(tx, shop_id=actor.shop_id)
 
 
-@router.post("/registers", status_code=201, responses=refusals(BadRegister, CodeTaken))
+@router.post("/registers", status_code=201, responses=refusals(BadRegister, CodeTaken, UnknownStore))
 async def add_register(body: NewRegister, actor: Manager, db: Db) -> Register:
     """A place to sell at a location of the shop."""
     async with db.transaction() as tx:

@@ -332,6 +332,9 @@ async def _receipt(
     taken = await journal_queries.taken(
         here.tx, shop_id=here.device.shop_id, series="", number=None, token=token, id=receipt_id
     )
+    if token and "token" in taken:
+        # The receipt stands; its code finds the other one.
+        here.problems["token"] = {"receipt": receipt_name(here.device.series, number)}
     await journal_queries.insert_receipt(
         here.tx,
         Receipt(

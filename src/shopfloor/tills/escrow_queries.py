@@ -57,10 +57,15 @@ async def insert_basket(
     )
 
 
-async def basket(tx: Tx, *, shop_id: int, basket_id: UUID) -> dict[int, int] | None:
+async def basket(tx: Tx, *, shop_id: int, device_id: UUID, basket_id: UUID) -> dict[int, int] | None:
+    """What it keeps; nothing where it is another device's, None where there is none."""
     lines = await tx.value(
-        "SELECT lines FROM tills.basket WHERE shop_id = %(shop_id)s AND id = %(id)s",
+        """
+        SELECT CASE WHEN shop_id = %(shop_id)s AND device_id = %(device_id)s THEN lines ELSE '{}' END
+          FROM tills.basket WHERE id = %(id)s
+        """,
         shop_id=shop_id,
+        device_id=device_id,
         id=basket_id,
     )
     return None if lines is None else _units(lines)

@@ -268,3 +268,27 @@ async def names_of(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) -> dict[
         {"shop_id": shop_id, "ids": list(variant_ids)},
     )
     return dict(await cursor.fetchall())
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A fact as it came."""
+
+    device_id: UUID
+    sequence: int
+    raw: bytes
+
+
+async def raw_of(tx: Tx, *, shop_id: int, device_ids: Sequence[UUID], sequences: Sequence[int]) -> list[Raw]:
+    return await tx.every(
+        Raw,
+        """
+        SELECT f.device_id, f.sequence, f.raw
+          FROM unnest(%(devices)s::uuid[], %(sequences)s::bigint[]) AS w (device_id, sequence)
+          JOIN tills.fact f USING (device_id, sequence)
+         WHERE f.shop_id = %(shop_id)s
+        """,
+        shop_id=shop_id,
+        devices=list(device_ids),
+        sequences=list(sequences),
+    )

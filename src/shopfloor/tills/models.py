@@ -74,6 +74,12 @@ class NotBookable(Invalid):
     code = "tills.not_bookable"
 
 
+class UnknownStore(NotFound):
+    """The shop has no such location."""
+
+    code = "tills.unknown_store"
+
+
 class CodeTaken(Conflict):
     """Another register has this code already."""
 

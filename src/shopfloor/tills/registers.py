@@ -29,6 +29,7 @@ from shopfloor.tills.models import (
     Settings,
     UnknownDevice,
     UnknownRegister,
+    UnknownStore,
 )
 
 # Without signs that are taken for others.
@@ -38,7 +39,7 @@ OPEN_AMOUNT: Final = "Open amount"
 
 
 async def add_register(tx: Tx, *, shop_id: int, location_id: int, code: str, name: str) -> Register:
-    """Raises BadRegister, CodeTaken, inventory.UnknownStock, UnusableText.
+    """Raises BadRegister, CodeTaken, UnknownStore, UnusableText.
 
     With the first one the shop has a product, a draft, under which amounts without goods are booked.
     """
@@ -47,7 +48,7 @@ async def add_register(tx: Tx, *, shop_id: int, location_id: int, code: str, nam
     if _CODE.fullmatch(code) is None:
         raise BadRegister(field="code")
     if location_id not in {each.id for each in await inventory.locations(tx, shop_id=shop_id)}:
-        raise inventory.UnknownStock(location_id=location_id)
+        raise UnknownStore(location_id=location_id)
     register_id = await queries.insert_register(
         tx, shop_id=shop_id, location_id=location_id, code=code, name=name
     )
@@ -288,7 +289,8 @@ async def keep_basket(
     """
     found = await device(tx, shop_id=shop_id, device_id=device_id, lock=True)
     until = basket_until()
-    known = await escrow_queries.basket(tx, shop_id=shop_id, basket_id=basket_id)
+    # Another device's basket is none of this one's, whatever is in it.
+    known = await escrow_queries.basket(tx, shop_id=shop_id, device_id=device_id, basket_id=basket_id)
     if known is not None:
         if known != dict(units):
             return dict.fromkeys(units, 0)

@@ -7,8 +7,17 @@ from uuid import UUID
 from shopfloor.kernel import text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.tills import goods_queries, journal_queries, queries, registers
-from shopfloor.tills.models import Device, Receipt, Register, Shift, Task, UnknownReceipt, UnknownRegister
+from shopfloor.tills import goods_queries, journal_queries, queries, reading, registers
+from shopfloor.tills.models import (
+    Device,
+    Malformed,
+    Receipt,
+    Register,
+    Shift,
+    Task,
+    UnknownReceipt,
+    UnknownRegister,
+)
 
 
 async def shift(tx: Tx, *, shop_id: int, shift_id: UUID) -> Shift:
@@ -82,6 +91,43 @@ async def goods_of(tx: Tx, *, shop_id: int, tasks: Sequence[Task]) -> dict[int, 
         ]
         for task_id, units in named.items()
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an entry says that nobody has booked: amount in minor units, and goods with their units."""
+
+    amount_minor: int | None
+    goods: list[tuple[str, int]]
+
+
+async def told_in(tx: Tx, *, shop_id: int, tasks: Sequence[Task]) -> dict[int, Told]:
+    """By task, for those whose entry was not booked: what it says of itself, as far as it can be read."""
+    waiting = [each for each in tasks if each.code in {"locked_out", "not_applied", "unreadable"}]
+    kept = {
+        (each.device_id, each.sequence): each.raw
+        for each in await goods_queries.raw_of(
+            tx,
+            shop_id=shop_id,
+            device_ids=[each.device_id for each in waiting],
+            sequences=[each.sequence for each in waiting],
+        )
+    }
+    found: dict[int, Told] = {}
+    for each in waiting:
+        try:
+            body = reading.fact_of(reading.document(kept.get((each.device_id, each.sequence), b""))).body
+        except (reading.Unreadable, Malformed, ValueError, KeyError):
+            continue
+        lines = body.get("lines")
+        goods = [
+            (str(line.get("title") or f"#{line.get('variant')}")[:200], line["quantity"])
+            for line in (lines if isinstance(lines, list) else [])
+            if isinstance(line, dict) and type(line.get("quantity")) is int
+        ]
+        amount = next((body[name] for name in ("total", "amount") if type(body.get(name)) is int), None)
+        found[each.id] = Told(amount, goods[:20])
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ from shopfloor.web.console import (
     product_list,
     product_pictures,
     products,
+    receiving,
     report,
     reports,
     returns,
@@ -113,7 +114,7 @@ def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
         sign_in, account, overview, networks, shows, studio, giveaway_desk, room_cards, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores,
-        product_import, product_grid, product_pictures, products, stock_grid, stock_papers, stock, suppliers, media, discounts, terms,
+        product_import, product_grid, product_pictures, products, stock_grid, stock_papers, stock, suppliers, receiving, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip
     return [

@@ -88,8 +88,9 @@ def message_of(refusal: Refusal, language: Language) -> str:
 
 def sentence(code: str, otherwise: str, facts: Mapping[str, object], language: Language) -> str:
     # The most exact sentence there is: of this field, of this reason, of the limit that it names.
-    limits = (each for each in ("longest", "shortest") if each in facts)
-    exact = (f"{code}.{each}" for each in (facts.get("field"), facts.get("why"), *limits))
+    limits = [each for each in ("longest", "shortest") if each in facts]
+    of_field = [f"{facts.get('field')}.{each}" for each in limits]
+    exact = (f"{code}.{each}" for each in (*of_field, facts.get("field"), facts.get("why"), *limits))
     known = next((MESSAGES[each] for each in exact if each in MESSAGES), MESSAGES.get(code))
     if known is None:
         return otherwise

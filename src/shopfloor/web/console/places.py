@@ -35,6 +35,7 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "collections": Place("/collections", _P.CATALOG_VIEW, N_("Collections")),
         "stock": Place("/stock", _P.STOCK_VIEW, N_("Stock"), "shelf"),
         "transfers": Place("/stock/transfers", _P.STOCK_VIEW, N_("Transfers")),
+        "low_stock": Place("/stock/low", _P.STOCK_VIEW, N_("Low stock")),
         "counts": Place("/stock/counts", _P.STOCK_VIEW, N_("Counts")),
         "tills": Place("/tills", _P.TILL_SELL, N_("Tills"), "store"),
         "till_people": Place("/tills/people", _P.TILL_SELL, N_("Assistants")),

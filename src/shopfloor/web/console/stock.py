@@ -284,8 +284,10 @@ async def journal(
             for level in await inventory.levels(tx, shop_id=desk.shop.id, variant_ids=[variant_id])
         }
         pools = {pool.id: pool for pool in await inventory.pools(tx, shop_id=desk.shop.id)}
+        locations = await inventory.locations(tx, shop_id=desk.shop.id)
     return desk.page(
         "journal.html",
+        stands=[(each.id, each.name) for each in locations],
         active="stock",
         variant=variant,
         product=product,

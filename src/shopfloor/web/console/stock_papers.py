@@ -24,6 +24,7 @@ from shopfloor.web.languages import N_
 router = Router(prefix="/console/{shop}/stock", include_in_schema=False)
 
 TransferViewer = Annotated[Desk, at_page("transfers")]
+LowViewer = Annotated[Desk, at_page("low_stock")]
 CountViewer = Annotated[Desk, at_page("counts")]
 Counter = Annotated[Desk, at(Permission.STOCK_COUNT)]
 Editor = Annotated[Desk, at(Permission.STOCK_EDIT)]
@@ -515,3 +516,96 @@ async def cancel_count(desk: Editor, count_id: Id) -> Response:
         async with desk.work() as tx:
             await stock_control.counts.cancel(tx, shop_id=desk.shop.id, count_id=count_id)
     return desk.back(path, desk.say(N_("Cancelled. The stock is as it was.")))
+
+
+# ── what runs low, and what is not for sale ───────────────────────────────────────────────────────────────
+
+
+@router.get("/low")
+async def low_stock(
+    desk: LowViewer,
+    after: Annotated[str | None, Query(max_length=60)] = None,
+    before: Annotated[str | None, Query(max_length=60)] = None,
+) -> Response:
+    async with desk.db.transaction() as tx:
+        page = await paging.numbered(
+            stock_control.low.listing,
+            tx,
+            shop_id=desk.shop.id,
+            after=after,
+            before=before,
+            limit=PAGE,
+            key=attrgetter("mark"),
+        )
+        places = await inventory.locations(tx, shop_id=desk.shop.id)
+        goods = await stock_control.goods_queries.goods(
+            tx, shop_id=desk.shop.id, variant_ids=sorted({each.variant_id for each in page.items})
+        )
+    return desk.page(
+        "low_stock.html",
+        active="stock",
+        page=page,
+        thresholds=page.items,
+        goods=goods,
+        locations={each.id: each for each in places},
+        stands=[(each.id, each.name) for each in places],
+    )
+
+
+@router.post("/low")
+async def warn_at(
+    desk: Editor, location_id: Annotated[Id, Form()], code: Text = "", units: Text = ""
+) -> Response:
+    """Without a number the warning goes."""
+    with desk.back_if_refused("/stock/low"):
+        wanted = desk.quantity(units, least=0) if units.strip() else None
+        async with desk.work() as tx:
+            variant_id = await stock_control.transfers.variant_of(tx, shop_id=desk.shop.id, code=code)
+            await stock_control.low.warn_at(
+                tx,
+                shop_id=desk.shop.id,
+                location_id=location_id,
+                variant_id=variant_id,
+                units=wanted,
+            )
+    return desk.back("/stock/low", desk.say(N_("Saved.")))
+
+
+@router.post("/low/remove")
+async def stop_warning(
+    desk: Editor, location_id: Annotated[Id, Form()], variant_id: Annotated[Id, Form()]
+) -> Response:
+    with desk.back_if_refused("/stock/low"):
+        async with desk.work() as tx:
+            await stock_control.low.warn_at(
+                tx, shop_id=desk.shop.id, location_id=location_id, variant_id=variant_id, units=None
+            )
+    return desk.back("/stock/low", desk.say(N_("Removed.")))
+
+
+@router.post("/condition")
+async def condition(
+    desk: Editor,
+    location_id: Annotated[Id, Form()],
+    variant_id: Annotated[Id, Form()],
+    units: Text = "",
+    was: Text = "for_sale",
+    becomes: Text = "damaged",
+    reason: Text = "",
+) -> Response:
+    """Units of a location that can't be sold for now, or can again."""
+    path = f"/stock/{variant_id}"
+    with desk.back_if_refused(path):
+        quantity = desk.quantity(units)
+        async with desk.work() as tx:
+            await stock_control.change(
+                tx,
+                shop_id=desk.shop.id,
+                location_id=location_id,
+                variant_id=variant_id,
+                quantity=quantity,
+                source=choice_of(stock_control.Condition, was, field="was"),
+                target=choice_of(stock_control.Condition, becomes, field="becomes"),
+                reason=reason,
+            )
+    return desk.back(path, desk.say(N_("Stock updated.")))

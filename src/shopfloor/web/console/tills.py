@@ -35,6 +35,7 @@ Manager = Annotated[Desk, at(Permission.TILL_MANAGE)]
 Text = Annotated[str, Form(max_length=1000)]
 
 PAGE: Final = 50
+TASKS_SHOWN: Final = 20
 
 RIGHTS: Final[Mapping[str, str]] = {
     "sell": N_("Sell"),
@@ -68,6 +69,10 @@ TASKS: Final[Mapping[str, tuple[str, str]]] = {
     "unreadable": (
         N_("Part of the journal can't be read"),
         N_("Nothing was booked from it. If a sale is missing, enter it by hand."),
+    ),
+    "token": (
+        N_("The code of a receipt was used twice"),
+        N_("The code finds the other receipt; find this one by its number. Was the device's storage copied?"),
     ),
     "chain": (
         N_("The journal was changed"),
@@ -411,12 +416,13 @@ async def tasks(
             is_open=not done,
             after=after,
             before=before,
-            limit=PAGE,
+            limit=TASKS_SHOWN,
             key=attrgetter("id"),
         )
         shown = await tills.service.desk(tx, shop_id=desk.shop.id)
         waiting = await tills.service.in_review(tx, shop_id=desk.shop.id, tasks=page.items)
         goods = await tills.service.goods_of(tx, shop_id=desk.shop.id, tasks=page.items)
+        entries = await tills.service.told_in(tx, shop_id=desk.shop.id, tasks=page.items)
     return desk.page(
         "till_tasks.html",
         active="tills",
@@ -427,6 +433,7 @@ async def tasks(
         words=TASKS,
         waiting=waiting,
         goods=goods,
+        told=entries,
     )
 
 

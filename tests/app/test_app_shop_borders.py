@@ -506,7 +506,7 @@ def packed(database: "psycopg.Connection[Any]", shop_id: int, ids: Mapping[str, 
     database.execute(
         """
         INSERT INTO fulfilment.parcel (id, shop_id, order_id, order_number, position, hold_id, location_id, delivery, state)
-        SELECT %s, shop_id, id, number, 1, hold_id, %s, 'ship', 'to_pick' FROM orders.orders WHERE id = %s
+        SELECT %s, shop_id, id, number, 1, hold_id, %s, 'pick_up', 'to_pick' FROM orders.orders WHERE id = %s
         """,
         [parcel, ids["location_id"], order],
     )

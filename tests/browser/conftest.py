@@ -30,8 +30,6 @@ PHONE: Final[dict[str, Any]] = {
 }  # fmt: skip
 # Milliseconds that a page may take for one step, on a machine with much else to do.
 STEP: Final = 40_000.0
-# A site of the merchant's that is not the shop; tests say what stands on it, and nothing listens there.
-OTHER_SITE: Final = "http://localhost:4711"
 DESK: Final = {"viewport": {"width": 1280, "height": 900}}
 
 
@@ -41,9 +39,7 @@ def shop(new_database: NewDatabase) -> Iterator[Running]:
     with (
         place() as data_dir,
         new_database() as database,
-        Running(
-            data_dir, database=database, SEAL_SECONDS="2", TEST_PAYMENTS="true", COLLECTOR_ORIGINS=OTHER_SITE
-        ) as running,
+        Running(data_dir, database=database, SEAL_SECONDS="2", TEST_PAYMENTS="true") as running,
     ):
         yield running
 

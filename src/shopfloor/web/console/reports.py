@@ -132,7 +132,8 @@ def beside(desk: Desk, report: ShopReport, line: ShowLine) -> list[Beside]:
     found: list[Beside] = []
     for metric, comparison in reports.compared(report.shows, line).items():
         figure = line.figures.get(metric)
-        if figure is None:
+        # What is known so far of a day that is not over is less than it will be.
+        if figure is None or (metric == "gmv_net_1" and figure.state == "provisional"):
             continue
         defined = metrics.every_metric()[metric]
         currency = line.currency or desk.shop.currency

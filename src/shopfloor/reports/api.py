@@ -88,6 +88,8 @@ async def _shop_report(db: Database, actor: Actor, max_age: float) -> ShopReport
     return await shop_report_of(db, shop_id=actor.shop_id)
 
 
+# A week changes slowly.
+HALF_AN_HOUR = 1800.0
 SHOP_REFUSALS = refusals(metrics.MixedCurrencies, jobs.NotReadyYet)
 
 
@@ -99,7 +101,7 @@ async def shop_progress(actor: Viewer, db: Db) -> jobs.Progress:
 
 
 @router.get("/reports", responses=SHOP_REFUSALS)
-async def shop_report(actor: Viewer, db: Db, max_age: MaxAge = 0.0) -> Response:
+async def shop_report(actor: Viewer, db: Db, max_age: MaxAge = HALF_AN_HOUR) -> Response:
     """The shows of the last 26 weeks with all figures, what was sold in all channels by week, and cohorts of buyers."""
     found = await _shop_report(db, actor, max_age)
     async with db.transaction() as tx:
@@ -112,7 +114,7 @@ async def shop_report(actor: Viewer, db: Db, max_age: MaxAge = 0.0) -> Response:
 
 
 @router.get("/reports.csv", response_class=Csv, responses=SHOP_REFUSALS)
-async def shop_report_csv(actor: Viewer, db: Db, max_age: MaxAge = 0.0) -> Response:
+async def shop_report_csv(actor: Viewer, db: Db, max_age: MaxAge = HALF_AN_HOUR) -> Response:
     """One row for each number of each show, week, channel and cohort."""
     found = await _shop_report(db, actor, max_age)
     async with db.transaction() as tx:
@@ -120,7 +122,7 @@ async def shop_report_csv(actor: Viewer, db: Db, max_age: MaxAge = 0.0) -> Respo
 
 
 @router.get("/reports.parquet", response_class=Parquet, responses=SHOP_REFUSALS)
-async def shop_report_parquet(actor: Viewer, db: Db, max_age: MaxAge = 0.0) -> Response:
+async def shop_report_parquet(actor: Viewer, db: Db, max_age: MaxAge = HALF_AN_HOUR) -> Response:
     """The rows of the CSV with their types."""
     found = await _shop_report(db, actor, max_age)
     async with db.transaction() as tx:

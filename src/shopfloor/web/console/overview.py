@@ -7,16 +7,6 @@ from babel import dates
 from starlette.responses import Response
 
 from shopfloor import accounts, catalog, live, media, order_lists, payment_accounts, policies, pricing, rooms
-from shopfloor import (
-    approvals,
-    disputes,
-    inventory,
-    live,
-    order_lists,
-    policies,
-    reconciliation,
-    stock_control,
-)
 from shopfloor.accounts import Permission
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
@@ -90,11 +80,6 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
         checks = await _readiness(tx, desk, coming) if coming and not on_air else []
         rooms_now = [await _on_air(tx, show) for show in on_air[:_ON_AIR]]
         steps = await _first_day(tx, desk, has_show=bool(on_air or planned or ended))
-        low = (
-            await stock_control.low.low_stock(tx, shop_id=shop_id)
-            if desk.actor.may(Permission.STOCK_VIEW)
-            else None
-        )
         bank_changes = await policies.bank_details.unseen(tx, actor=desk.actor)
         crowded = await crowds(tx, desk)
     return desk.page(
@@ -113,8 +98,6 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
         more_shows=len(planned) > NEXT or len(ended) > NEXT,
         steps=steps,
         bank_changes=bank_changes,
-        shortages=shortages,
-        low=low,
         crowds=crowded,
         provider_names=NAMES,
         certificate=https.trouble(desk.request, desk.actor),

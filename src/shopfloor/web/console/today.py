@@ -20,6 +20,7 @@ from shopfloor import (
     reconciliation,
     returns,
     stock,
+    stock_control,
     tills,
 )
 from shopfloor.accounts import Permission
@@ -81,6 +82,8 @@ async def tasks(tx: Tx, desk: Desk, on_air: Sequence[live.Show]) -> list[Task]:
         open_tasks = await tills.service.open_tasks(tx, shop_id=desk.shop.id)
         found.append(Task("till_tasks", "wait", "store", "/tills/tasks", open_tasks))
     if may(Permission.STOCK_VIEW):
+        low = await stock_control.low.low_stock(tx, shop_id=desk.shop.id)
+        found.append(Task("low", "wait", "shelf", "/stock/low", low.rows, or_more=low.or_more))
         found += await _running_out(tx, desk)
     if may(Permission.MEMBERS_MANAGE):
         due = await backups.due(tx)

@@ -36,6 +36,7 @@ CUT = {
     "console/collections.py: offered[:OFFERED]": SAID,
     "console/discounts.py: catalog.products(limit=LISTED + 1)": SAID,
     "console/discounts.py: products[:LISTED]": SAID,
+    "console/room_cards.py: promotions.service.discounts(limit=COUPONS)": "A choice of what can be shown now; all are under Discounts.",
     "console/discounts.py: promotions.service.codes_of(limit=20)": "Says how many more; all are in the file beside it.",
     "console/discounts.py: promotions.service.codes_of(limit=1000)": "A file is written piece by piece.",
     "console/reports.py: sorted(kept, reverse=True)[:COHORTS]": "All are in the file beside it.",

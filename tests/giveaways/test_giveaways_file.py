@@ -1,5 +1,6 @@
 """The file of a draw: what it proves, that no byte of it can be changed, and that fifteen lines compute it again."""
 
+import asyncio
 import hashlib
 import json
 import re
@@ -67,8 +68,7 @@ def a_draw(chain: beacon.Chain = beacon.QUICKNET, **changes: Any) -> dict[str, A
 
 @cache
 def local_signature() -> str:
-    signed = beacon._message(ROUND).scalar_mul(beacon._LOCAL_KEY)  # pyright: ignore[reportPrivateUsage]
-    return bytes(signed.compress()).hex()
+    return asyncio.run(beacon.LocalBeacon().signature(ROUND)).hex()
 
 
 def vectors() -> list[dict[str, Any]]:

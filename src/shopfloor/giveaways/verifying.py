@@ -73,6 +73,9 @@ def _read(data: bytes) -> dict[str, Any]:
         raise _Fails(f"This is no file of a draw, or it was changed: {problem}") from problem
     if not isinstance(found, dict) or set(found) != _NAMES or found["type"] != FILE:
         raise _Fails("This is no file of a draw of this version.")
+    # Digits of either case are the same bytes, and another file.
+    if any(str(found[each]) != str(found[each]).lower() for each in ("secret", "signature")):
+        raise _Fails("This is no file of a draw, or it was changed: its digits are written otherwise.")
     rules, closing = found["rules"], found["closing"]
     if not isinstance(rules, dict) or rules.get("type") != RULES:
         raise _Fails("The rules in the file are of another version.")

@@ -10,15 +10,19 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from shopfloor.kernel import late
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.outbound import Outbound
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
 
+if TYPE_CHECKING:
+    from shopfloor.kernel import outbound
+else:
+    # A process that draws nothing does without a client.
+    outbound = late.module("shopfloor.kernel.outbound")
 # It has no types.
 pyblst: Final[Any] = late.module("pyblst")
 
@@ -119,12 +123,12 @@ class Drand:
         self._relays = tuple(each.rstrip("/") for each in relays)
         self._allowed = allowed
         # A process that draws nothing reads no authorities.
-        self._outbound: Outbound | None = None
+        self._outbound: outbound.Outbound | None = None
 
     async def signature(self, number: int) -> bytes:
         problem = "no relay is named in the settings"
         if self._outbound is None:
-            self._outbound = Outbound(allowed=self._allowed)
+            self._outbound = outbound.Outbound(allowed=self._allowed)
         for relay in self._relays:
             address = f"{relay}/{self.chain.hash}/public/{number}"
             try:

@@ -450,6 +450,7 @@ async def enter(desk: Counter, count_id: Id) -> Response:
     with desk.back_if_refused(path):
         typed = _typed(desk, least=0)
         async with desk.work() as tx:
+            await stock_control.counts.read(tx, shop_id=desk.shop.id, count_id=count_id)
             for variant_id, units in sorted(typed.items()):
                 await stock_control.counts.enter(
                     tx,

@@ -172,7 +172,7 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
     )  # fmt: skip
     ids = {
         "discount_id": discount["id"], "rate_id": rate["id"], "zone_id": zone["id"], "method_id": method["id"],
-        "shop": person.slug, "channel_id": channel["id"], "product_id": products[0]["id"], "show_id": show,
+        "shop": person.slug, "metric": "uv", "channel_id": channel["id"], "product_id": products[0]["id"], "show_id": show,
         "variant_id": variant_of(products[0], "S"), "offer_id": offer, "slot_id": slot["id"],
         "giveaway_id": giveaway["id"], "poll_id": poll["id"],
         "supplier_id": supplier["id"], "quote_id": quote["id"], "invitation_id": invitation["id"],

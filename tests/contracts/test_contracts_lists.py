@@ -90,6 +90,7 @@ CUT = {
     "shared_pages.py: hashlib.sha256(found[0]).hexdigest()[:32]": "A text.",
     "shop.py: on_sale[:RELATED]": "A few suggestions; collections and search have the rest.",
     "shop.py: related.related(limit=2 * RELATED)": "A few suggestions; collections and search have the rest.",
+    "embedded.py: live.shows(limit=1)": "The last one, where nothing runs or comes.",
     "shop.py: live.shows(limit=_PAST_SHOWS + 1)": LINKED,
     "shop.py: past[:_PAST_SHOWS]": LINKED,
     "sms.py: (await request.body())[:_MOST_REPORT]": "A text.",
@@ -111,8 +112,10 @@ CUT = {
 LIMITED = {
     "audit.py: 100": "The first offenders of a check that failed.",
     "backup/restoring.py: 10000": "Worked off piece by piece.",
+    "customers/basket_queries.py: 20": "Frames in which one browser reserved; what is older is in its own tab.",
     "customers/queries.py: 1000": "Orders of one phone number.",
     "documents/queries.py: 100": "The first offenders of a check that failed.",
+    "embeds/queries.py: 20": "Frames in which one browser reserved; what is older is in its own tab.",
     "fapiao/queries.py: 1000": "Counted; the number ends in a plus.",
     "notices/queries.py: 200": "Messages about one order.",
     "notices/queue.py: 1000": "Worked off piece by piece.",

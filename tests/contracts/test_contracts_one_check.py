@@ -16,6 +16,7 @@ COUNTED_ELSEWHERE = {
     "auth": "Tries are rows: they count for all processes, and after a restart.",
     "chat": "Lines are rows, and the slow mode of a show is a column of it.",
     "customers": "Codes are rows, and are counted by address and by network.",
+    "giveaways": "Entries are rows, and are counted by network.",
     "payments": "Attempts are rows; whoever tries cards meets the same count in every process.",
     "promotions": "The queue of claims is full; tries of codes have an allowance.",
     "stock": "The queue of the intake is full.",

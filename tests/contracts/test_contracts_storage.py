@@ -19,6 +19,7 @@ EXCEPTIONS = {
     "catalog/archive.py": "an uploaded archive, read with seeks and thrown away after the import",
     "kernel/secrets.py": "the key of what is sealed, which belongs beside no object",
     "backup/shelf.py": "a backup: a directory of files on a disk of its own, with hard links to the one before",
+    "collector/exporting.py": "a copy for somebody else: a directory of files, whole or not there",
     "demo/pictures.py": "the demo's pictures, made once on this machine",
 }
 VERBS = {"flock", "lockf", "fsync", "fdatasync", "hardlink_to"}

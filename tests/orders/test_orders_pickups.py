@@ -337,11 +337,11 @@ async def test_a_move_that_cannot_be_made_whole_moves_nothing(make_market: MakeM
     hold_id, _ = await market.hold(quantity=3)
     before = await at_place(market, market.location_id)
     async with market.db.transaction() as tx:
-        assert not await stock.Promised.to_location(tx, hold_id=hold_id, location_id=at, reason="test")
+        assert not await stock.Promised(tx, hold_id).to_location(at, reason="test")
     assert await at_place(market, market.location_id) == before
     async with market.db.transaction() as tx:
-        await stock.Promised.move(tx, hold_id=hold_id, to={market.variants[0]: [(at, 2)]}, reason="test")
-        await stock.Promised.move(tx, hold_id=hold_id, to={market.variants[0]: [(at, 2)]}, reason="test")
+        await stock.Promised(tx, hold_id).move({market.variants[0]: [(at, 2)]}, reason="test")
+        await stock.Promised(tx, hold_id).move({market.variants[0]: [(at, 2)]}, reason="test")
         parts = (await stock.hold(tx, shop_id=market.shop_id, hold_id=hold_id)).parts
     assert sorted(each.quantity for each in parts) == [1, 2]
     assert await at_place(market, at) == (2, 2, 0)

@@ -22,7 +22,7 @@ from shopfloor.collector.quotas import Quotas
 from shopfloor.collector.service import Collector
 from shopfloor.kernel.asgi import CutOffError, Receive, Scope, Send, read_body
 from shopfloor.kernel.errors import MethodNotAllowed, Refusal, Unavailable
-from shopfloor.kernel.origin import is_same_site
+from shopfloor.kernel.origin import VARIES, is_same_site, origin_of
 from shopfloor.kernel.same_site import CrossSite
 from shopfloor.kernel.values import now
 
@@ -104,9 +104,8 @@ class Endpoint:
         """The other site whose page sends this, where it may."""
         if not self._partners:
             return None
-        origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
-        text = origin.decode("latin-1").lower()
-        return text if text in self._partners and text not in self._origins else None
+        origin = origin_of(scope["headers"])
+        return origin if origin in self._partners and origin not in self._origins else None
 
     async def _take(self, scope: Scope, receive: Receive, site: str | None) -> dict[str, str]:
         headers = dict(scope["headers"])
@@ -142,7 +141,7 @@ def _allows(site: str) -> tuple[tuple[bytes, bytes], ...]:
     return (
         (b"access-control-allow-origin", site.encode("latin-1")),
         (b"access-control-expose-headers", b"retry-after"),
-        (b"vary", b"origin"),
+        VARIES,
     )
 
 

@@ -394,7 +394,7 @@ async def undo(tx: Tx, found: Parcel, *, actor: str) -> Parcel:
     """
     was, back = found.state, before(found.delivery, found.state)
     if was in GONE and back not in GONE:
-        await stock.Promised.take_back(tx, hold_id=found.hold_id, units=found.units)
+        await stock.Promised(tx, found.hold_id).take_back(found.units)
     await queries.set_state(tx, ids=[found.id], state=back, at=now())
     if back is State.TO_PICK:
         await queries.set_all_picked(tx, parcel_ids=[found.id], picked=False)

@@ -72,7 +72,7 @@ QUICKNET: Final = Chain(
     3,
 )
 # Of demonstrations without a network.  Its key is no secret: everybody can compute its rounds beforehand.
-_LOCAL_KEY: Final = int.from_bytes(hashlib.sha256(b"shopfloor local beacon").digest()) % _ORDER
+LOCAL_KEY: Final = int.from_bytes(hashlib.sha256(b"shopfloor local beacon").digest()) % _ORDER
 LOCAL: Final = Chain(
     "local beacon, for demonstrations only",
     hashlib.sha256(b"shopfloor local beacon").hexdigest(),
@@ -105,11 +105,11 @@ def check(public_key: str, number: int, signature: bytes) -> None:
     except ValueError as problem:
         raise WrongValue from problem
     left = pyblst.miller_loop(signed, pyblst.BlstP2Element().uncompress(_G2))
-    if not pyblst.final_verify(left, pyblst.miller_loop(_message(number), key)):
+    if not pyblst.final_verify(left, pyblst.miller_loop(message_of(number), key)):
         raise WrongValue
 
 
-def _message(number: int) -> Any:
+def message_of(number: int) -> Any:
     return pyblst.BlstP1Element.hash_to_group(hashlib.sha256(number.to_bytes(8)).digest(), _DST)
 
 
@@ -160,7 +160,7 @@ class LocalBeacon:
         self.chain: Final = LOCAL
 
     async def signature(self, number: int) -> bytes:
-        return bytes(_message(number).scalar_mul(_LOCAL_KEY).compress())
+        return bytes(message_of(number).scalar_mul(LOCAL_KEY).compress())
 
     async def close(self) -> None:
         """There is nothing to close."""

@@ -5,6 +5,8 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 _LONGEST = 512
+# Of an answer that is another one for another site.
+VARIES = (b"vary", b"origin")
 
 
 def is_same_site(headers: Iterable[tuple[bytes, bytes]], origins: Collection[str]) -> bool:
@@ -27,6 +29,11 @@ def is_same_site(headers: Iterable[tuple[bytes, bytes]], origins: Collection[str
     if len(origin) > _LONGEST or (host is not None and len(host) > _LONGEST):
         return False
     return _is_ours(site, origin, host or b"", frozenset(origins))
+
+
+def origin_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The site whose page asks, in small letters; '' where the request does not say."""
+    return next((value.decode("latin-1").lower() for name, value in headers if name == b"origin"), "")
 
 
 def is_asked_for_from_elsewhere(headers: Iterable[tuple[bytes, bytes]]) -> bool:

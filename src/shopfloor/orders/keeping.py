@@ -51,9 +51,8 @@ async def keep_units(
 
 async def at_store(tx: Tx, row: checkout_queries.CheckoutRow, location_id: int) -> None:
     """What is held for a locked checkout is held at this store.  Raises FormRefused where somebody else was faster."""
-    moved = await stock.Promised.to_location(
-        tx, hold_id=row.id, location_id=location_id, reason=f"to be collected: {row.id}"
-    )
+    promised = stock.Promised(tx, row.id)
+    moved = await promised.to_location(location_id, reason=f"to be collected: {row.id}")
     if not moved:
         raise FormRefused(fields={"delivery": NOT_IN_STORE})
 

@@ -115,9 +115,8 @@ async def to_its_store(tx: Tx, found: Order) -> bool:
     """Where it is collected in a store, its units are that store's.  False when they cannot be had there."""
     if found.collect_at is None:
         return True
-    return await stock.Promised.to_location(
-        tx, hold_id=found.hold_id, location_id=found.collect_at, reason=f"to be collected: {found.id}"
-    )
+    promised = stock.Promised(tx, found.hold_id)
+    return await promised.to_location(found.collect_at, reason=f"to be collected: {found.id}")
 
 
 async def note_arrivals(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> None:

@@ -261,13 +261,8 @@ async def short(
     if line is None or inside is None or not 1 <= quantity <= inside.quantity:
         raise fulfilment.NotInParcel(line_id=line_id, quantity=quantity)
     reason = f"not found: {parcel.number}"
-    await stock.Promised.miss(
-        tx,
-        hold_id=found.hold_id,
-        units={line.variant_id: quantity},
-        wait=then == "wait",
-        reason=reason,
-    )
+    promised = stock.Promised(tx, found.hold_id)
+    await promised.miss({line.variant_id: quantity}, wait=then == "wait", reason=reason)
     if then == "wait":
         if quantity < sum(each.quantity for each in parcel.lines):
             await fulfilment.split(

@@ -45,6 +45,7 @@ from shopfloor.stock.models import (
 )
 from shopfloor.stock.promised import Promised
 from shopfloor.stock.quoting import Quote, quote, record_refused
+from shopfloor.stock.relocating import at_places
 from shopfloor.stock.reserving import reserve
 from shopfloor.stock.shipping import put_back, ship
 
@@ -73,6 +74,7 @@ __all__ = [
     "Request",
     "TooMuchReturned",
     "assembled",
+    "at_places",
     "audit",
     "available",
     "close_show_pool",

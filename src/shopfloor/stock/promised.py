@@ -1,13 +1,34 @@
 """What may become of units that are promised: they never left, they are not there, another location gives them."""
 
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.stock import mending, relocating
 
 
+@dataclass(frozen=True, slots=True)
 class Promised:
-    """Units of holds that are held or allocated."""
+    """The units of one hold that are held or allocated, within a transaction."""
 
-    at_places = staticmethod(relocating.at_places)
-    to_location = staticmethod(relocating.to_location)
-    move = staticmethod(relocating.move)
-    miss = staticmethod(mending.miss)
-    take_back = staticmethod(mending.take_back)
+    tx: Tx
+    hold_id: UUID
+
+    async def to_location(self, location_id: int, *, reason: str) -> bool:
+        """As `stock.relocating.to_location`."""
+        return await relocating.to_location(
+            self.tx, hold_id=self.hold_id, location_id=location_id, reason=reason
+        )
+
+    async def move(self, to: Mapping[int, Sequence[tuple[int, int]]], *, reason: str) -> bool:
+        """As `stock.relocating.move`: {variant: [(location, units)]}."""
+        return await relocating.move(self.tx, hold_id=self.hold_id, to=to, reason=reason)
+
+    async def miss(self, units: Mapping[int, int], *, wait: bool, reason: str) -> None:
+        """As `stock.mending.miss`: {variant: units}."""
+        await mending.miss(self.tx, hold_id=self.hold_id, units=units, wait=wait, reason=reason)
+
+    async def take_back(self, units: Mapping[int, int]) -> None:
+        """As `stock.mending.take_back`: {variant: units}."""
+        await mending.take_back(self.tx, hold_id=self.hold_id, units=units)

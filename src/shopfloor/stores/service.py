@@ -113,7 +113,7 @@ async def offered(
         return []
     there = {
         (each.location_id, each.variant_id): each.units
-        for each in await stock.Promised.at_places(
+        for each in await stock.at_places(
             tx, shop_id=shop_id, pool_id=pool_id, hold_ids=hold_ids, variant_ids=sorted(units)
         )
     }

@@ -262,7 +262,9 @@ def transferred(person: Owner, source: int, target: int, variant_id: int) -> dic
         },
     )  # fmt: skip
     count = person.shop("POST", "/counts", json={"location_id": source})
-    return {"transfer_id": transfer["transfer"]["id"], "count_id": count["id"]}
+    return {
+        "transfer_id": transfer["transfer"]["id"], "count_id": count["id"], "source_id": source, "target_id": target,
+    }  # fmt: skip
 
 
 def known(database: "psycopg.Connection[Any]", shop_id: int, order: str) -> dict[str, Any]:

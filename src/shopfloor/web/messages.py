@@ -235,6 +235,7 @@ MESSAGES: Final = {
     "live.unknown_show": N_("Show not found."),
     "live.unknown_slot": N_("This slot isn't in the show."),
     "live.wrong_status": N_("The show's status doesn't allow this."),
+    "live_counters.not_counted": N_("This show was planned before shows were counted. Its report has the figures."),
     # media
     "media.bad_channel_name": N_("Name the camera, in at most 120 characters."),
     "media.bad_destination": N_("Enter the address as the platform shows it, beginning with rtmp:// or rtmps://."),

@@ -64,7 +64,9 @@ def choice(offered: stores.Offered, language: Language) -> Choice:
 def lacking(offered: Sequence[stores.Offered], units: int, language: Language) -> list[Lacking]:
     """Of so many units, at each store."""
     return [
-        Lacking(told(each.store, language), units - sum(line.wanted - line.here for line in each.missing), units)
+        Lacking(
+            told(each.store, language), units - sum(line.wanted - line.here for line in each.missing), units
+        )
         for each in offered
         if each.missing
     ]

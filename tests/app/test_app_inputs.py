@@ -264,7 +264,7 @@ def test_every_documented_get_answers_on_a_shop_with_data(world: World) -> None:
         if method == "GET"
         and not re.search(
             r"order_id|hold_id|line_id|return_id|dispute_id|parcel_id|\{key\}|\{token\}|plan_id|quote_id|po_id"
-            r"|fapiao_id|file_id|notice_id|sheet_id|case_id|shift_id",
+            r"|fapiao_id|file_id|notice_id|sheet_id|case_id|shift_id|count_id|transfer_id",
             path,
         )
     }

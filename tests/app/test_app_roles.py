@@ -58,7 +58,7 @@ def ids(owner: Owner) -> dict[str, str]:
     owner.shop("POST", "/invitations", json={"role": "host", "email": None})
     return {
         "shop": "corner", "show_id": str(show), "product_id": str(shirt["id"]), "variant_id": str(variant_of(shirt, "M")),
-        "supplier_id": str(supplier["id"]),
+        "supplier_id": str(supplier["id"]), "location_id": "1",
     }  # fmt: skip
 
 

@@ -728,7 +728,7 @@ def paths(two: Two) -> Iterator[Try]:
             continue
         for name in re.findall(r"\{(\w+)\}", path):
             theirs = value_for(two.other, name, path)
-            if name in {"shop", "word", "key", "token"} or theirs is None:
+            if name in {"shop", "word", "key", "token", "metric"} or theirs is None:
                 continue
             unknown = NO_ONE if not theirs.isdecimal() or name in UUIDS else str(UNKNOWN)
             for new in (theirs, unknown):

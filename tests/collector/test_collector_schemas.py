@@ -100,10 +100,10 @@ def test_the_schema_and_the_collector_agree(event: dict[str, Any], *, fits: bool
 
 # Codes, numbers, times and addresses of the shop; and what was said in public, which stays (docs/privacy.md).
 NAMES_NOBODY = frozenset({
-    "anchor", "asked_at", "asks", "at", "by", "capture_before", "carrier", "cause", "change", "claim_until", "code",
-    "condition", "currency", "digest", "due_at", "due_by", "fapiao", "handle", "items", "journey", "kept_until", "key",
-    "kind", "note", "number", "origin", "policy", "provider", "purpose", "reason", "reasons", "receipt", "role",
-    "ruling", "send_to", "since", "slug", "source", "state", "status", "subject", "text", "texts", "title", "until",
+    "actor", "anchor", "answers", "asked_at", "asks", "at", "by", "capture_before", "carrier", "cause", "change", "claim_until", "code", "commitment",
+    "condition", "currency", "digest", "due_at", "due_by", "fapiao", "handle", "items", "journey", "keep_until", "kept_until", "key",
+    "kind", "note", "number", "numbers", "origin", "policy", "prize", "proof", "provider", "purpose", "question", "reason", "reasons", "receipt", "role",
+    "root", "rules_hash", "ruling", "send_to", "since", "slug", "source", "state", "status", "subject", "target", "text", "texts", "title", "until",
     "valid_from", "was", "why",
 })  # fmt: skip
 

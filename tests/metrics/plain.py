@@ -204,6 +204,20 @@ class Show:
         put("pv", pv)
         put("uv", uv)
         put("live_views", len(kind["live.enter"]))
+        numbered: dict[tuple[str | None, str], set[int]] = defaultdict(set)
+        for e in self.events:
+            if (
+                not e.source.startswith("shopfloor/")
+                and e.session_id
+                and e.sequence is not None
+                and 1 <= e.sequence <= 100_000
+            ):
+                numbered[e.viewer, e.session_id].add(e.sequence)
+        sent = sum(max(arrived) for arrived in numbered.values())
+        put("events_lost", over(sent - sum(map(len, numbered.values())), sent))
+        reporting = {e.viewer for e in self.events if not e.source.startswith("shopfloor/") and e.viewer}
+        silent = [e for e in kind["live.enter"] if e.viewer not in reporting]
+        put("unmeasured", over(len(silent), len(kind["live.enter"])))
         put("uv_10s", sum(w >= timedelta(seconds=10) for w in self.watched.values()))
         put("uv_60s", sum(w >= timedelta(seconds=60) for w in self.watched.values()))
         micro = sum((w // timedelta(microseconds=1) for w in self.watched.values()), 0)

@@ -51,6 +51,14 @@ def random_show(seed: int) -> list[collector.Event]:
                 s.act(r.randint(0, length) + 0.5, who, kind, **more)
         for second in r.sample(range(length), r.randint(0, 2)):
             _arrives(s, second, who, r.choice((None, "youtube", "douyin")))
+        for number in r.sample(range(1, 9), r.randint(0, 4)):
+            # What a page numbered and did not lose.
+            s.events.append(
+                collector.Event(
+                    id=f"numbered-{who}-{number}", source=f"browser/{name(who)}", type="page_view", event_time=at(number),
+                    shop_id=SHOP, show_id=SHOW, viewer=name(who), session_id=f"{who}-page", sequence=number,
+                )
+            )  # fmt: skip
         if r.random() < 0.3:
             s.fact(r.randint(0, length), "chat.chat_said", **show, line_id=name("l"), shopper=name(who), author=who,
                    role="viewer", text="?", asks={"sizes": r.choice(([], ["M"]))})  # fmt: skip

@@ -36,6 +36,7 @@ from shopfloor.orders import packing, shipping
 from shopfloor.payment_authorisations import events as authorisation_events
 from shopfloor.payment_refunds import events as refund_events
 from shopfloor.payments import events as payment_events
+from shopfloor.pickups import events as pickup_events
 from shopfloor.reconciliation import events
 from shopfloor.reconciliation import events as reconciliation_events
 from shopfloor.returns import events as return_events
@@ -749,6 +750,7 @@ def test_what_is_read_of_a_fact_is_in_it() -> None:
             refund_events,
             approval_events,
             return_events,
+            pickup_events,
         )
         for name, told in facts_of(module).items()
     }

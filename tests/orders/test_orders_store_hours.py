@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from shopfloor.orders.collecting import location_of
 from shopfloor.stores import AfterKeeping, Store, hours
-from shopfloor.stores.models import BadHours, location_of
+from shopfloor.stores.models import BadHours
 
 TEN_TO_SEVEN = [[600, 1140]]
 

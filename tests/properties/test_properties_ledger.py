@@ -1146,7 +1146,7 @@ def test_the_rules_use_every_verb_that_changes_something() -> None:
     looking = {
         "inventory.left", "inventory.levels", "inventory.locations", "inventory.pool", "inventory.pools",
         "inventory.shortages",
-        "stock.audit", "stock.available", "stock.crowded_networks", "stock.has_paid", "stock.held_by", "stock.hold",
+        "stock.at_places", "stock.audit", "stock.available", "stock.crowded_networks", "stock.has_paid", "stock.held_by", "stock.hold",
         "stock.holds_of", "stock.quote", "stock.record_refused", "stock.seconds_to_next_expiry",
         "stock.units_in_bundles", "stock.unpaid_of_network", "stock.unpaid_until",
     }  # fmt: skip

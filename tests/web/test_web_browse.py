@@ -174,7 +174,9 @@ async def test_the_next_show_stands_first_with_its_time_and_a_reminder(stage: St
 
 async def test_options_stand_in_rows_with_nothing_chosen_and_what_is_gone_in_its_place(stage: Stage) -> None:
     html = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}")).text
-    rows = re.findall(r'<div class="option-row"><p class="label">(\w+)</p>(.*?)</div></div>', html, re.DOTALL)
+    rows = re.findall(
+        r'<div class="option-row"><p class="label with-swatch">(\w+)</p>(.*?)</div></div>', html, re.DOTALL
+    )
 
     assert [value for value, _ in rows] == ["Indigo", "Oat"]
     assert re.findall(r'name="variant_id" value="(\d+)"', rows[0][1]) == [

@@ -618,7 +618,10 @@ async def test_the_report_as_csv_and_json_is_that_of_the_interface(reported: Sta
     sheet = await reported.client.get(f"{DESK}/shows/{reported.show.id}/report.csv")
     body = await reported.client.get(f"{DESK}/shows/{reported.show.id}/report.json")
 
-    assert sheet.text.splitlines()[0] == "section,key,metric,value,unit,as_of,state"
+    assert sheet.text.splitlines()[0] == (
+        "section,key,metric,value,unit,as_of,state,numerator,denominator,general_invalid,sophisticated_invalid,"
+        "net_of_invalid,policy"
+    )
     assert body.json()["figures"]["uv"]["value"] == 3
 
 

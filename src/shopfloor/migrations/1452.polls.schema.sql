@@ -24,7 +24,7 @@ CREATE TABLE polls.vote (
     poll_id  bigint NOT NULL,
     shop_id  bigint NOT NULL,
     shopper  uuid NOT NULL,
-    answer   smallint NOT NULL CHECK (answer BETWEEN 0 AND 3),
+    answer   int NOT NULL CHECK (answer BETWEEN 0 AND 3),
     voted_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (poll_id, shopper),
     FOREIGN KEY (shop_id, poll_id) REFERENCES polls.poll (shop_id, id)

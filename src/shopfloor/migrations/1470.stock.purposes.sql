@@ -1,6 +1,8 @@
 -- Units at a location that are not for sale there now, by purpose: a pool per shop and purpose, of the kind `channel`.
 ALTER TABLE stock.pool ADD COLUMN purpose text
   CHECK (purpose IN ('transit', 'safety', 'damaged', 'display', 'repair'));
+-- A shop has a handful of pools.
+-- squawk-ignore require-concurrent-index-creation
 CREATE UNIQUE INDEX pool_one_per_purpose ON stock.pool (shop_id, purpose) WHERE purpose IS NOT NULL;
 
 CREATE OR REPLACE VIEW stock.v_pool AS

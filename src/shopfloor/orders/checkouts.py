@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import payment_providers, payments, policies, pricing, promotions, stock, stores
+from shopfloor import payment_providers, payments, policies, pricing, promotions, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.batches import Batches
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
@@ -23,6 +23,7 @@ from shopfloor.kernel.values import now
 from shopfloor.orders import baskets, checkout_queries, discounts, drafts, keeping, quoting
 from shopfloor.orders.checkout import Prepared, finish, pay_and_finish, prepare, told
 from shopfloor.orders.checkout_form import JOIN, Form, contact_keys, tidy
+from shopfloor.orders.collecting import location_of
 from shopfloor.orders.models import Bundle, Delivery, Item, Order, Status
 from shopfloor.orders.placing import place_together
 from shopfloor.orders.reports import label_of
@@ -54,7 +55,7 @@ class Sent:
             not self.also
             and not self.others
             and self.form.shipping_method != JOIN
-            and stores.location_of(self.form.shipping_method) is None
+            and location_of(self.form.shipping_method) is None
         )
 
 

@@ -6,10 +6,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from shopfloor import payments, purchases, stock, stores
+from shopfloor import payments, purchases, stock
 from shopfloor.fulfilment import Delivery
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_MINOR, Money, split_minor
+from shopfloor.orders.collecting import location_of
 
 
 class Status(StrEnum):
@@ -247,7 +248,7 @@ class Order:
     def collect_at(self) -> int | None:
         """The store where its buyer collects it, as chosen at checkout."""
         shipping = (self.calculation or {}).get("shipping") or {}
-        return stores.location_of(str(shipping.get("method") or ""))
+        return location_of(str(shipping.get("method") or ""))
 
     @property
     def refund_owed_minor(self) -> int:

@@ -14,6 +14,7 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_MINOR
 from shopfloor.orders import checkout_queries, discounts, together
 from shopfloor.orders.checkout_form import JOIN, Address, Form
+from shopfloor.orders.collecting import location_of
 from shopfloor.orders.models import Bundle, Delivery, Item, Totals, totals
 from shopfloor.orders.refusals import FormRefused
 from shopfloor.policies import ShopTerms
@@ -234,7 +235,7 @@ def chosen(quoted: Quote, form: Form) -> Way:
         asked_for = form.shipping_method == way.id or (not form.shipping_method and as_usual)
         if way.delivery is form.delivery and asked_for:
             return way
-    if stores.location_of(form.shipping_method) is not None:
+    if location_of(form.shipping_method) is not None:
         raise FormRefused(fields={"delivery": NOT_IN_STORE})
     raise FormRefused(fields={"delivery": "parcel_gone" if joining else "not_to_this_place"})
 

@@ -29,7 +29,7 @@ Viewer = Annotated[Actor, Depends(allowed(Permission.REPORT_VIEW))]
 class Parquet(Response):
     """A file of columns, named as one in the document."""
 
-    media_type = "application/vnd.apache.parquet"
+    media_type = "application/octet-stream"
 
 
 async def _report(

@@ -20,7 +20,7 @@ def as_csv(rows: Iterable[metrics.sheets.SheetRow], name: str) -> Response:
 async def as_parquet(rows: Iterable[metrics.sheets.SheetRow], name: str) -> Response:
     return Response(
         await metrics.parquet.apart(rows),
-        media_type="application/vnd.apache.parquet",
+        media_type="application/octet-stream",
         headers={"content-disposition": f'attachment; filename="{name}.parquet"'},
     )
 

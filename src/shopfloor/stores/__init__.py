@@ -6,15 +6,16 @@ when it was offered, and only the ledger says that it still is.
 
 from shopfloor.stores import hours
 from shopfloor.stores.models import (
+    METHOD,
     AfterKeeping,
     BadStore,
     Offered,
     Store,
-    location_of,
 )
 from shopfloor.stores.service import all_of, find, offered, save, store
 
 __all__ = [
+    "METHOD",
     "AfterKeeping",
     "BadStore",
     "Offered",
@@ -22,7 +23,6 @@ __all__ = [
     "all_of",
     "find",
     "hours",
-    "location_of",
     "offered",
     "save",
     "store",

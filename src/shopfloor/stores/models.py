@@ -96,13 +96,3 @@ class Offered:
     @property
     def is_there(self) -> bool:
         return not self.missing and self.ready_at is not None
-
-
-def location_of(method: str) -> int | None:
-    """Which store a way of delivery is that of; None where it is none of a store."""
-    digits = method.removeprefix(METHOD)
-    return (
-        int(digits)
-        if method.startswith(METHOD) and digits.isascii() and digits.isdigit() and len(digits) < 16
-        else None
-    )

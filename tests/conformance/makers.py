@@ -470,6 +470,101 @@ def _counted(shop: Shop) -> Made:
     }  # fmt: skip
 
 
+def _elsewhere(shop: Shop) -> int:
+    return shop.call("POST", "/stock/locations", {"name": secrets.token_hex(4), "kind": "store"})["id"]
+
+
+def _new_transfer(shop: Shop) -> Made:
+    variant = shop.product()["variants"][0]["id"]
+    return {}, {
+        "key": str(uuid4()), "source_location": shop.ids["location_id"][0], "target_location": _elsewhere(shop),
+        "lines": [{"variant_id": variant, "quantity": 3}],
+    }  # fmt: skip
+
+
+def _draft(shop: Shop) -> tuple[dict[str, Any], list[dict[str, int]]]:
+    _, body = _new_transfer(shop)
+    return {"transfer_id": shop.call("POST", "/transfers", body)["transfer"]["id"]}, body["lines"]
+
+
+def _transfer_only(shop: Shop) -> Made:
+    return _draft(shop)[0], None
+
+
+def _transfer_lines(shop: Shop) -> Made:
+    path, lines = _draft(shop)
+    return path, {"lines": lines}
+
+
+def _transfer_step(shop: Shop) -> Made:
+    return _draft(shop)[0], {"key": str(uuid4())}
+
+
+def _sent_transfer(shop: Shop) -> tuple[dict[str, Any], list[dict[str, int]]]:
+    path, lines = _draft(shop)
+    shop.call("POST", f"/transfers/{path['transfer_id']}/send", {"key": str(uuid4())})
+    return path, lines
+
+
+def _received(shop: Shop) -> Made:
+    path, lines = _sent_transfer(shop)
+    return path, {"key": str(uuid4()), "lines": lines}
+
+
+def _explained(shop: Shop) -> Made:
+    path, lines = _sent_transfer(shop)
+    return path, {"key": str(uuid4()), "lines": lines, "reason": "lost"}
+
+
+def _new_count(shop: Shop) -> Made:
+    product = shop.product()
+    return {}, {"location_id": shop.ids["location_id"][0], "product_ids": [product["id"]]}
+
+
+def _count(shop: Shop) -> Made:
+    product = shop.product()
+    body = {"location_id": shop.ids["location_id"][0], "product_ids": [product["id"]]}
+    count = shop.call("POST", "/counts", body)["id"]
+    return {"count_id": count, "variant_id": product["variants"][0]["id"]}, None
+
+
+def _scanned(shop: Shop) -> Made:
+    path, _ = _count(shop)
+    return path, {"key": str(uuid4()), "variant_id": path["variant_id"], "quantity": 2}
+
+
+def _left_out(shop: Shop) -> Made:
+    return _count(shop)[0], {"left_out": True}
+
+
+def _recounted(shop: Shop) -> Made:
+    return _count(shop)[0], {"variant_ids": None}
+
+
+def _to_post(shop: Shop) -> Made:
+    path, body = _scanned(shop)
+    shop.call("POST", f"/counts/{path['count_id']}/scans", body)
+    return path, {"reason": "yearly count"}
+
+
+def _polled(shop: Shop) -> Made:
+    return {"show_id": shop.show(started=True).id}, {"question": "Which next?", "answers": ["Blue", "Red"]}
+
+
+def _poll(shop: Shop) -> Made:
+    path, body = _polled(shop)
+    return path | {"poll_id": shop.call("POST", f"/shows/{path['show_id']}/polls", body)["id"]}, None
+
+
+def _given_away(shop: Shop) -> Made:
+    return {"show_id": shop.show(started=True).id}, {"prize": "A cup", "value_minor": 900, "seconds": 60}
+
+
+def _giveaway(shop: Shop) -> Made:
+    path, body = _given_away(shop)
+    return path | {"giveaway_id": shop.call("POST", f"/shows/{path['show_id']}/giveaways", body)["id"]}, None
+
+
 def _password(shop: Shop) -> Made:
     return {}, {"current": PASSWORD, "new": PASSWORD + "!"}
 
@@ -616,6 +711,26 @@ MAKERS: Final[Mapping[str, Callable[[Shop], Made]]] = {
     "POST /v1/session": _signs_in,
     "DELETE /v1/{shop}/members/{person_id}/second-factor": _two_step_member,
     "POST /v1/{shop}/stock/counts": _counted,
+    "POST /v1/{shop}/transfers": _new_transfer,
+    "GET /v1/{shop}/transfers/{transfer_id}": _transfer_only,
+    "PUT /v1/{shop}/transfers/{transfer_id}/lines": _transfer_lines,
+    "POST /v1/{shop}/transfers/{transfer_id}/send": _transfer_step,
+    "POST /v1/{shop}/transfers/{transfer_id}/cancel": _transfer_step,
+    "POST /v1/{shop}/transfers/{transfer_id}/receive": _received,
+    "POST /v1/{shop}/transfers/{transfer_id}/explain": _explained,
+    "POST /v1/{shop}/counts": _new_count,
+    "GET /v1/{shop}/counts/{count_id}": _count,
+    "GET /v1/{shop}/counts/{count_id}/lines": _count,
+    "POST /v1/{shop}/counts/{count_id}/scans": _scanned,
+    "POST /v1/{shop}/counts/{count_id}/recount": _recounted,
+    "POST /v1/{shop}/counts/{count_id}/lines/{variant_id}/leave-out": _left_out,
+    "POST /v1/{shop}/counts/{count_id}/post": _to_post,
+    "POST /v1/{shop}/counts/{count_id}/cancel": _count,
+    "POST /v1/{shop}/shows/{show_id}/polls": _polled,
+    "POST /v1/{shop}/shows/{show_id}/polls/{poll_id}/close": _poll,
+    "POST /v1/{shop}/shows/{show_id}/giveaways": _given_away,
+    "POST /v1/{shop}/shows/{show_id}/giveaways/{giveaway_id}/close": _giveaway,
+    "POST /v1/{shop}/shows/{show_id}/giveaways/{giveaway_id}/call-off": _giveaway,
     "POST /v1/shops": _new_shop,
     "POST /v1/{shop}/products": _new_product,
     "POST /v1/{shop}/products/{product_id}/variants": _new_variant,

@@ -561,7 +561,12 @@ class LedgerMachine(RuleBasedStateMachine):
     )  # fmt: skip
     def count_shelf(self, variant: int, place: int, counted: int, *, imported: bool) -> None:
         location, open_pool = self.places[place], self.model.open_pool
-        if not imported:
+        seen = sum(
+            lot.quantity
+            for key, lot in self.model.lots.items()
+            if key[0] == variant and key[2] == location and lot.kind == "on_hand"
+        )
+        if not imported or counted != seen:
             # An import that finds what it says writes nothing, so there may be no row.
             self.model.lot((variant, open_pool, location, ""))
         here = [
@@ -569,7 +574,6 @@ class LedgerMachine(RuleBasedStateMachine):
             for key, lot in self.model.lots.items()
             if key[0] == variant and key[2] == location and lot.kind == "on_hand"
         ]
-        seen = sum(lot.quantity for _, lot in here)
 
         def verb(believed: int) -> int:
             return self.do(

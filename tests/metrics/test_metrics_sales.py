@@ -48,11 +48,14 @@ def sold(seed: int) -> list[collector.Event]:
         lines = [line(r.randint(1, 900), r.randint(1, 3), variant) for variant in range(1, r.randint(2, 4))]
         whole: dict[str, object] = {"order_id": order, "amount_minor": 0, "number": n}
         if r.random() < 0.2:
-            told += fact(9 * n, "till.sale_taken", at, **whole, receipt="1", register_id=1, location_id=1, lines=lines,
+            # A sale of a till is an order of nobody known, and the register's own fact beside it.
+            sale = {**whole, "buyer": order, "show_id": None}
+            told += fact(9 * n, "orders.order_placed", at, **sale, lines=lines)
+            told += fact(9 * n + 2, "orders.order_paid", at, **sale, lines=lines, paid_in_full=True)
+            told += fact(9 * n + 4, "till.sale_taken", at, **whole, receipt="1", register_id=1, location_id=1, lines=lines,
                          shift_id=None, assistant_id=None, state="online")  # fmt: skip
             if r.random() < 0.4:
-                back = {"receipt": "2", "units": 1, "order_id": order, "amount_minor": r.randint(1, 2000)}
-                told += fact(9 * n + 1, "till.return_taken", at + timedelta(days=2), **back)
+                told += _back_at_a_till(n, sale, lines[:1], at + timedelta(days=2))
             continue
         order_of = {**whole, "buyer": buyer, "show_id": r.choice((None, 7, 8))}
         told += fact(9 * n, "orders.order_placed", at, **order_of, lines=lines)
@@ -64,7 +67,25 @@ def sold(seed: int) -> list[collector.Event]:
             told += fact(
                 9 * n + 3, "orders.order_refunded", paid + timedelta(days=1), **order_of, lines=lines[:1]
             )
+        elif r.random() < 0.2:
+            told += _back_at_a_till(n, order_of, lines[:1], paid + timedelta(days=1))
     return told
+
+
+def _back_at_a_till(
+    n: int, order: dict[str, object], lines: list[dict[str, object]], at: datetime
+) -> list[collector.Event]:
+    """Any order may come back at a till: it is refunded, and the register says so, too."""
+    back = {
+        "receipt": "2",
+        "units": 1,
+        "order_id": order["order_id"],
+        "amount_minor": lines[0]["amount_minor"],
+    }
+    return [
+        *fact(9 * n + 3, "orders.order_refunded", at, **order, lines=lines),
+        *fact(9 * n + 5, "till.return_taken", at, **back),
+    ]
 
 
 class Plain:
@@ -74,13 +95,14 @@ class Plain:
         rows: dict[str, dict[str, Any]] = {}
         for e in sorted(events, key=lambda each: each.event_time):
             row = rows.setdefault(
-                str(e.order_id), {"day": None, "lines": defaultdict(lambda: [0, 0, 0]), "buyer": None, "back": 0,
+                str(e.order_id), {"day": None, "lines": defaultdict(lambda: [0, 0, 0]), "buyer": None,
                                   "channel": "web"}
             )  # fmt: skip
             line = row["lines"][e.variant_id]
             if e.show_id:
                 row["channel"] = "show"
-            row["buyer"] = e.viewer or row["buyer"]
+            if e.viewer != e.order_id:
+                row["buyer"] = e.viewer or row["buyer"]
             day = e.event_time.astimezone(ZoneInfo(ZONE)).date()
             match e.type:
                 case "orders.order_placed":
@@ -91,17 +113,16 @@ class Plain:
                 case "orders.order_refunded":
                     line[1] += e.amount_minor
                 case "till.sale_taken":
-                    line[0] += e.amount_minor
-                    row["day"], row["channel"] = day, "till"
+                    row["channel"] = "till"
                 case _:
-                    row["back"] += e.amount_minor
+                    pass
         self.orders: list[tuple[date, str, str | None, int, int]] = []
         for row in rows.values():
             if row["day"] is None:
                 continue
             charged = sum(line[0] for line in row["lines"].values())
             net = sum(line[0] - min(line[0], line[1]) for line in row["lines"].values())
-            self.orders.append((row["day"], row["channel"], row["buyer"], charged, max(0, net - row["back"])))
+            self.orders.append((row["day"], row["channel"], row["buyer"], charged, net))
 
     def figures(self) -> dict[tuple[str, str, str], int | Fraction]:
         found: dict[tuple[str, str, str], int | Fraction] = defaultdict(int)

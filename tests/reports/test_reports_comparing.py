@@ -84,7 +84,7 @@ def test_parts_are_sums_and_quotients_of_sums() -> None:
         1, 0, gmv_paid=600, gmv_net=500, pv=10, buyers=1, reached_show=10, units_paid=4, units_returned=1
     )
     two = show(2, 3, gmv_paid=400, gmv_net=400, pv=90, buyers=9, reached_show=30, units_paid=4)
-    nets = {1: NetMoney(paid=200, net=150), 2: NetMoney(paid=400, net=400)}
+    nets = {1: NetMoney(paid=200, net=150, invalid=400), 2: NetMoney(paid=400, net=400, invalid=0)}
 
     [week] = parts([one, two], lambda each: each.week, nets)
 

@@ -16,7 +16,7 @@ from tests.web.signed import signed_in
 from tests.web.test_web_checkout import FORM
 from tests.web.test_web_console_terms import member
 
-from shopfloor import accounts, catalog, live, orders, policies, run_of_show
+from shopfloor import accounts, catalog, inventory, live, orders, policies, run_of_show, stock_control
 from shopfloor.kernel.values import now
 
 DESK = "/console/harbour"
@@ -86,6 +86,18 @@ async def test_what_waits_is_a_line_each_with_the_list_behind_it(
     # What is sold out is urgent, and two await payment now.
     assert gone[0] == ("1 variant is sold out or will be within a week", "/stock/grid")
     assert ("2 orders await payment", "/orders?status=placed&amp;payment=unpaid") in gone
+
+
+async def test_what_runs_low_is_one_line(stage: Stage, client: httpx.AsyncClient) -> None:
+    async with stage.db.transaction() as tx:
+        [location, *_] = await inventory.locations(tx, shop_id=stage.shop.id)
+        for variant in stage.variants[:2]:
+            await stock_control.low.warn_at(
+                tx, shop_id=stage.shop.id, location_id=location.id, variant_id=variant.id, units=1_000
+            )
+
+    assert ("2 variants are running low, counted at each location", "/stock/low") in to_do(await page(client))
+    assert ("2 个规格库存偏低（按地点分别计）", "/stock/low") in to_do(await page(client, "zh-CN"))
 
 
 async def test_each_sees_what_is_theirs_to_do(stage: Stage, client: httpx.AsyncClient) -> None:

@@ -97,12 +97,19 @@ export class Collector {
   /** Note an event.  It leaves within two seconds, or when the page is hidden; nothing is noted without consent. */
   note(type: string, facts: Facts = {}): void {
     if (!this.measured) return;
+    let data: Facts;
+    try {
+      // As it is now, and as it can be sent; what cannot be written down is no fact.
+      data = JSON.parse(JSON.stringify({ ...this.common, ...facts })) as Facts;
+    } catch {
+      return;
+    }
     this.queue.push({
       id: this.newId(),
       type,
       sessionid: this.session,
       sequence: ++this.sequence,
-      data: { ...this.common, ...facts },
+      data,
       wall: this.wall(),
       steady: this.steady(),
     });
@@ -240,8 +247,9 @@ export class Collector {
   /** What another page left.  Sent twice, should that page be open still: ids are known. */
   private async unshelve(key: string): Promise<boolean | number> {
     let left: Entry[] = [];
+    const text = this.shelf?.getItem(key) ?? "[]";
     try {
-      const found = JSON.parse(this.shelf?.getItem(key) ?? "[]") as Entry[];
+      const found = JSON.parse(text) as Entry[];
       // The steady clock of that page is not ours.
       left = found
         .filter((entry) => this.wall() - entry.wall < OLDEST)
@@ -250,12 +258,14 @@ export class Collector {
       // Somebody else's, or cut off: nothing can be made of it.
     }
     while (left.length > 0) {
+      if (!this.measured) return true;
       const piece = this.fitting(left.slice(0, BATCH));
       const taken = await this.send(this.written(piece), false).catch(() => false);
       if (taken !== true) return taken;
       left = left.slice(piece.length);
     }
-    this.shelf?.removeItem(key);
+    // Its page may be open still, and have left more meanwhile.
+    if (this.shelf?.getItem(key) === text) this.shelf.removeItem(key);
     return true;
   }
 }

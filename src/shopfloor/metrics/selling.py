@@ -37,7 +37,7 @@ GRAINS = ("shop", "week", "channel")
 @derived_of_shop
 def sold_lines(t: Tables) -> Table:
     """The lines of paid orders of a shop, of a show (or 0), by the day on which nothing was left to pay."""
-    sales = t["sales"].filter(t["sales"].type != "till.return_taken")
+    sales = t["sales"]
     return paid_lines_of(lines_of(sales, "day"), orders_of(sales, "day"), "day")
 
 
@@ -53,12 +53,9 @@ def sold(t: Tables) -> Table:
         charged=total(lines.charged),
         net=total(lines.net),
     )
-    # A till gives back an amount, and says of which sale; of which line it does not.
-    back = sales.filter(sales.type == "till.return_taken")
-    given = back.group_by("order_id").agg(back=total(back.amount_minor))
     tills = sales.filter(sales.till == 1).select("order_id").distinct()
     at_till = tills.select("order_id", till=ibis.literal(1, type="int64"))
-    joined = whole.left_join(given, "order_id").left_join(at_till, "order_id").inner_join(days, "day")
+    joined = whole.left_join(at_till, "order_id").inner_join(days, "day")
     return joined.select(
         joined.shop_id,
         joined.order_id,
@@ -69,7 +66,7 @@ def sold(t: Tables) -> Table:
         joined.month,
         joined.units,
         joined.charged,
-        net=ibis.greatest(joined.net - ibis.coalesce(joined.back, 0), 0),
+        net=joined.net,
         channel=ibis.cases((joined.till == 1, "till"), (joined.show_id > 0, "show"), else_="web"),
     )
 

@@ -57,28 +57,29 @@ def _tables(rows: Any, shop_id: int, zone: str) -> dict[str, Any]:
     day = pc.cast(pc.cast(pc.cast(local, pa.date32()), pa.int32()), pa.int64())
     kind = rows["type"]
     taken = pc.equal(kind, "till.sale_taken")
-    at_till = pc.or_(taken, pc.equal(kind, "till.return_taken"))
     # Quotes within a value are escaped, so these find nothing that only looks like the field.
     in_full = pc.match_substring_regex(rows["extra"], '"paid_in_full": ?false')
     moved = pc.struct_field(pc.extract_regex(rows["extra"], '"paid_minor": ?(?P<minor>-?[0-9]+)'), "minor")
-    tells = pc.is_in(kind, pa.array(["orders.order_paid", "orders.order_edited", "till.sale_taken"]))
+    tells = pc.is_in(kind, pa.array(["orders.order_paid", "orders.order_edited"]))
     full = pc.if_else(pc.and_(tells, pc.invert(pc.fill_null(in_full, fill_value=False))), 1, 0)
     columns: dict[str, Any] = {
         "id": rows["id"],
-        # What is taken at a till is paid with that.
-        "type": pc.if_else(taken, "orders.order_paid", kind),
+        "type": kind,
         "shop_id": pa.repeat(pa.scalar(shop_id, pa.int64()), rows.num_rows),
         "day": day,
         "order_id": rows["order_id"],
         "show_id": pc.fill_null(rows["show_id"], 0),
         "product_id": rows["product_id"],
         "variant_id": rows["variant_id"],
-        "viewer": rows["viewer"],
+        # An order of a till is its own buyer: nobody known.
+        "viewer": pc.if_else(
+            pc.fill_null(pc.equal(rows["viewer"], rows["order_id"]), fill_value=False), None, rows["viewer"]
+        ),
         "quantity": rows["quantity"],
         "amount_minor": rows["amount_minor"],
         "full": pc.cast(full, pa.int64()),
         "moved": pc.cast(pc.if_else(pc.equal(kind, "orders.order_edited"), moved, None), pa.int64()),
-        "till": pc.cast(at_till, pa.int64()),
+        "till": pc.cast(taken, pa.int64()),
     }
     known = pa.table({name: columns[name] for name in inputs()["sales"].columns})
     known = known.filter(pc.is_valid(known["order_id"]))

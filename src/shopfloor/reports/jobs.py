@@ -55,8 +55,8 @@ async def _shows(tx: Tx, shop: accounts.Shop, *, since: datetime) -> tuple[list[
         if show.ended_at is None or show.started_at is None or show.ended_at < since:
             continue
         report = await metrics.stored_report(tx, shop_id=shop.id, show_id=show.id)
-        if report is None or "gmv_net_1" not in report.figures:
-            # None was made, or by a release that knew fewer figures.
+        if report is None or "gmv_net_1" not in report.figures or _has_moved_on(report, show.ended_at):
+            # None was made, or by a release that knew fewer figures, or what buyers keep was not known yet.
             missing.append(show.id)
         if report is None or report.ended_at is None:
             continue
@@ -78,6 +78,12 @@ async def _shows(tx: Tx, shop: accounts.Shop, *, since: datetime) -> tuple[list[
             )
         )
     return sorted(found, key=lambda each: each.started_at, reverse=True), missing
+
+
+def _has_moved_on(report: metrics.ShowReport, ended_at: datetime) -> bool:
+    """Whether figures of this report were not final yet, and a day has gone by since."""
+    settled = ended_at + timedelta(days=max(each.settles_days for each in metrics.every_metric().values()))
+    return report.as_of < min(settled, now() - timedelta(days=1))
 
 
 async def shop_report_state(tx: Tx, *, shop_id: int) -> jobs.State | None:

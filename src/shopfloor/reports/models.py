@@ -58,6 +58,8 @@ class NetMoney:
 
     paid: int
     net: int
+    invalid: int
+    """What of gmv_paid is invalid, by the count that was judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def part_of(key: object, shows: Sequence[ShowLine], nets: Mapping[int, NetMoney]
         sum(show.seconds for show in shows),
         sums,
         len(judged),
-        sum(show.figures["gmv_paid"].numerator - net.paid for show, net in judged),
+        sum(net.invalid for _, net in judged),
         sum(net.net for _, net in judged) if len(judged) == len(shows) else None,
     )
 

@@ -21,7 +21,11 @@ async def net_money(tx: Tx, *, shop_id: int, show_ids: Sequence[int]) -> dict[in
     """By show; those are missing that nobody judged."""
     found = await integrity.summaries(tx, shop_id=shop_id, show_ids=show_ids)
     return {
-        each.show_id: NetMoney(each.figures["gmv_paid"].net, each.figures["gmv_net"].net)
+        each.show_id: NetMoney(
+            each.figures["gmv_paid"].net,
+            each.figures["gmv_net"].net,
+            each.figures["gmv_paid"].gross - each.figures["gmv_paid"].net,
+        )
         for each in found
         if {"gmv_paid", "gmv_net"} <= set(each.figures)
     }

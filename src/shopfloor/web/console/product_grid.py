@@ -244,7 +244,7 @@ async def save(desk: Editor, listed: Text = "") -> Response:
             changes.append(Change(cell.name, cell.was, after))
     try:
         async with desk.work() as tx:
-            await _apply(tx, desk, changes, _Findings(errors))
+            changes = await _apply(tx, desk, changes, _Findings(errors))
     except _Refused as refused:
         return await _page(
             desk,
@@ -313,10 +313,14 @@ def shown(word: str, of: catalog.Product | catalog.Variant) -> str:
 
 async def _apply(
     tx: Tx, desk: Desk, changes: Sequence[Change], findings: "_Findings", *, confirmed: bool = False
-) -> None:
-    """Raises _Refused with all that is wrong, and Question where a price moves too far unless it is `confirmed`."""
+) -> list[Change]:
+    """What was changed by it: nothing where somebody did the same meanwhile.
+
+    Raises _Refused with all that is wrong, and Question where a price moves too far unless it is `confirmed`.
+    """
     products, variants = await _of_cells(tx, desk, [each.name for each in changes])
     leaps = desk.leaps()
+    done: list[Change] = []
     for each in sorted(changes, key=attrgetter("name")):
         word, _, number = each.name.partition("-")
         of = products.get(id_of(number)) if word in OF_PRODUCT else variants.get(id_of(number))
@@ -337,9 +341,12 @@ async def _apply(
             await _write(tx, desk, word, of, each.after, leaps, confirmed=confirmed)
         except Refusal as refusal:
             findings.errors[each.name] = message_of(refusal, desk.language)
+        else:
+            done.append(each)
     if findings.errors:
         raise _Refused(findings)
     desk.ask(leaps)
+    return done
 
 
 async def _write(

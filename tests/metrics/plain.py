@@ -213,8 +213,8 @@ class Show:
                 and 1 <= e.sequence <= 100_000
             ):
                 numbered[e.viewer, e.session_id].add(e.sequence)
-        sent = sum(max(arrived) for arrived in numbered.values())
-        put("events_lost", over(sent - sum(map(len, numbered.values())), sent))
+        numbers_sent = sum(max(arrived) for arrived in numbered.values())
+        put("events_lost", over(numbers_sent - sum(map(len, numbered.values())), numbers_sent))
         reporting = {e.viewer for e in self.events if not e.source.startswith("shopfloor/") and e.viewer}
         silent = [e for e in kind["live.enter"] if e.viewer not in reporting]
         put("unmeasured", over(len(silent), len(kind["live.enter"])))

@@ -100,15 +100,22 @@ async def secure(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> bool:
     """Make the units of this order its own for good: the hold if it still stands, the same units again if it
     lapsed, or newly taken where nothing was held before.  False when they cannot be had.
     """
+    # Before some of the levels are locked that moving locks in order.
+    if not await to_its_store(tx, found):
+        return False
     if found.hold_id in await stock.confirm(tx, [found.hold_id]):
-        return await to_its_store(tx, found)
+        return True
     if await _has_hold(tx, found):
         [answer] = await stock.rehold(tx, [found.hold_id], hold_seconds=_REHOLD_SECONDS)
     else:
         [answer] = await stock.reserve(tx, [await _request(tx, found, lines)])
     if isinstance(answer, stock.Refused):
         return False
-    return found.hold_id in await stock.confirm(tx, [found.hold_id]) and await to_its_store(tx, found)
+    if not await to_its_store(tx, found):
+        # Taken anew a moment ago, elsewhere: it is not kept.
+        await purchases.hand_over(tx, await stock.release(tx, [found.hold_id], "cancelled"))
+        return False
+    return found.hold_id in await stock.confirm(tx, [found.hold_id])
 
 
 async def to_its_store(tx: Tx, found: Order) -> bool:

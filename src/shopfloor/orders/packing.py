@@ -24,10 +24,19 @@ async def plan(tx: Tx, found: Order) -> None:
     """Put what may leave of a locked order into parcels, and nothing twice."""
     if found.status not in OPEN or not found.secured:
         return
-    # What an edit brought may be elsewhere; what isn't in the store is fetched from where it is.
-    await to_its_store(tx, found)
+    if found.collect_at is not None:
+        await _fetch(tx, found)
     lines = await queries.lines(tx, order_id=found.id)
     await _plan_lines(tx, found, [line for line in lines if line.id in leavable(found, lines)])
+
+
+async def _fetch(tx: Tx, found: Order) -> None:
+    """What an edit brought may be elsewhere, and is promised from the store where it can be.  What lies in a parcel of
+    another location stays that location's.
+    """
+    parcels = await fulfilment.of_order(tx, shop_id=found.shop_id, order_id=found.id)
+    if all(each.location_id == found.collect_at for each in parcels if each.state in fulfilment.HERE):
+        await to_its_store(tx, found)
 
 
 def leavable(found: Order, lines: Sequence[OrderLine]) -> set[int]:

@@ -64,6 +64,13 @@ async def to_location(tx: Tx, *, hold_id: UUID, location_id: int, reason: str) -
     for row in rows:
         if row.lot_kind is LotKind.ON_HAND:
             wanted[row.variant_id] = wanted.get(row.variant_id, 0) + row.quantity
+    if not wanted:
+        return True
+    known = await inventory.levels(tx, shop_id=rows[0].shop_id, variant_ids=sorted(wanted))
+    here = {level.id for level in known if level.location_id == location_id}
+    if all(row.level_id in here for row in rows if row.variant_id in wanted):
+        # They stand there already: no level has to be locked, least of all after some of them were.
+        return True
     return await move(
         tx,
         hold_id=hold_id,

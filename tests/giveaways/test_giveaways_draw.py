@@ -97,7 +97,7 @@ async def winners_of(db: Database, found: giveaways.Giveaway) -> list[giveaways.
 async def facts(db: Database) -> list[str]:
     async with db.transaction() as tx:
         cursor = await tx.connection.execute(
-            "SELECT name FROM kernel.outbox WHERE name LIKE 'giveaways.%' ORDER BY position"
+            "SELECT name FROM kernel.outbox WHERE name LIKE 'giveaways.%' ORDER BY id"
         )
         return [row[0] for row in await cursor.fetchall()]
 

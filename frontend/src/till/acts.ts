@@ -122,5 +122,5 @@ export async function closeShift(
     expected,
     difference: counted - expected,
   });
-  if (fact !== null) till.show({ name: "receipt", fact, fresh: true });
+  if (fact !== null) till.show({ name: "receipt", fact, fresh: true, sums: x });
 }

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { renderSVG } from "uqr";
 import { Icon } from "../common/icon.tsx";
-import { sums } from "./drawer.ts";
+import type { Sums } from "./drawer.ts";
 import { drawerPulse, escpos } from "./escpos.ts";
 import { amountText, type Of, Panel } from "./parts.tsx";
 import * as printers from "./printers.ts";
@@ -16,7 +16,8 @@ function placeOf(till: Till): Place | null {
   return snapshot === null ? null : { snapshot, say, language, origin: location.origin };
 }
 
-export function rowsOf(fact: Fact, till: Till): Row[] {
+/** `sums`: of a shift that was closed, as they stood then; the server keeps its facts from then on. */
+export function rowsOf(fact: Fact, till: Till, sums: Sums | null = null): Row[] {
   const place = placeOf(till);
   if (place === null) return [];
   if (fact.kind === "sale") return saleRows(fact, place);
@@ -27,11 +28,8 @@ export function rowsOf(fact: Fact, till: Till): Row[] {
     );
     return returnRows(fact, place, new Map(sale?.lines.map((line) => [line.line, line.title])));
   }
-  if (fact.kind === "shift.closed") {
-    const float = till.snapshot?.shift?.id === fact.body.id ? till.snapshot.shift.float : 0;
-    const found = sums(till.journal.facts, fact.body.id, float);
-    return reportRows(till.say("z_report"), fact.at, found, fact.body, place, fact.assistant);
-  }
+  if (fact.kind === "shift.closed" && sums !== null)
+    return reportRows(till.say("z_report"), fact.at, sums, fact.body, place, fact.assistant);
   return [];
 }
 
@@ -91,8 +89,13 @@ export async function openDrawer(till: Till): Promise<void> {
     .catch(() => till.tell("bad", "printer_silent"));
 }
 
-export function ReceiptSheet({ till, fact, fresh }: Of & { readonly fact: Fact; readonly fresh: boolean }) {
-  const rows = rowsOf(fact, till);
+export function ReceiptSheet({
+  till,
+  fact,
+  fresh,
+  sums,
+}: Of & { readonly fact: Fact; readonly fresh: boolean; readonly sums?: Sums }) {
+  const rows = rowsOf(fact, till, sums);
   const change = fact.kind === "sale" ? fact.body.change : 0;
   const cash = fact.kind === "sale" && fact.body.tenders.some((each) => each.kind === "cash");
   useEffect(() => {

@@ -2,6 +2,7 @@
 
 import type { Basket } from "./basket.ts";
 import type { Article } from "./catalog.ts";
+import type { Sums } from "./drawer.ts";
 import type { Fact } from "./protocol.ts";
 
 /** What is open over the sales screen. */
@@ -25,7 +26,7 @@ export type Sheet =
     }
   | { readonly name: "cash"; readonly kind: "cash.in" | "cash.out" | "cash.drop" | "drawer.opened" }
   | { readonly name: "return"; readonly find: string }
-  | { readonly name: "receipt"; readonly fact: Fact; readonly fresh: boolean }
+  | { readonly name: "receipt"; readonly fact: Fact; readonly fresh: boolean; readonly sums?: Sums }
   | { readonly name: "variants"; readonly article: Article }
   | { readonly name: "weigh"; readonly article: Article }
   | { readonly name: "line"; readonly key: string }

@@ -21,7 +21,7 @@ export function Sheets({ till }: Of) {
     case "tasks":
       return <NetworkSheet till={till} />;
     case "receipt":
-      return <ReceiptSheet key={sheet.fact.sequence} till={till} fact={sheet.fact} fresh={sheet.fresh} />;
+      return <ReceiptSheet key={sheet.fact.sequence} till={till} {...sheet} />;
     default:
   }
   if (till.assistant === null || till.shift === null) return null;

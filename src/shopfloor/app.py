@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shopfloor import (
     accounts,
+    auctions,
     auth,
     certificates,
     chat,
@@ -49,6 +50,7 @@ from shopfloor import (
     wiring,
     worker,
 )
+from shopfloor.auctions import api as auctions_api
 from shopfloor.auth import api as accounts_api
 from shopfloor.auth import people_api, shops_api
 from shopfloor.brand import LARGE_BODIES as LARGE_BRAND
@@ -331,6 +333,7 @@ def build(node: Node) -> ASGIApp:
                     promotions.Claims(node.db),
                     giveaways.Entries(node.db),
                     polls.Votes(node.db),
+                    auctions.Bids(node.db),
                     orders.Checkouts(node.db),
                     node.payments,
                 )
@@ -459,7 +462,7 @@ class PathRouter:
 
 JSON = (
     people_api, shops_api, catalog_import_api, catalog_api, stock_api, stock_control_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
-    promotions_api, giveaways_api, polls_api, order_edits_api, returns_api, live_counters_api, reports_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
+    promotions_api, giveaways_api, polls_api, auctions_api, order_edits_api, returns_api, live_counters_api, reports_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
     fapiao_api, messages_api, tills_api, till_device_api, stores_api, pickups_api,
 )  # fmt: skip
 

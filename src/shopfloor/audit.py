@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from shopfloor import (
+    auctions,
     collector,
     disputes,
     fapiao,
@@ -101,6 +102,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         discounted = await promotions.audit(tx)
         drawn = await giveaways.audit(tx)
         voted = await polls.audit(tx)
+        auctioned = await auctions.audit(tx)
         papers = await invoicing.audit(tx)
         asked_for = await fapiao.audit(tx)
         paid = await reconciliation.audit(tx)
@@ -127,6 +129,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *of_area("promotions", discounted),
         *of_area("giveaways", drawn),
         *of_area("polls", voted),
+        *of_area("auctions", auctioned),
         *of_area("documents", papers),
         *of_area("fapiao", asked_for),
         *of_area("payments", paid),

@@ -188,6 +188,12 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
+        "Auctions: lots, the ledger of bids, who won, strikes; holds that ended for good",
+        ("auctions", "stock.ended"),
+        "So that every price can be computed again from the bids, and nobody is granted what is another's. The key of a bidder's network goes when the auction is over; name and account go when the person asks to be erased.",
+        Ends.NEVER,
+    ),
+    Class(
         "Giveaways and polls: rules, lists of entries, draws, where prizes went; questions, votes and results",
         ("giveaways", "polls"),
         "So that a draw or a result can be computed again. A network's key goes when the list is closed; name, account and address go when the person asks to be erased.",

@@ -16,6 +16,7 @@ SHOWN: Final = 100
 
 # What a column of that name names, wherever it stands; where the same name means two things, by table.
 _NAMED: Final = {
+    "auction_id": "auctions.auction",
     "box_id": "fulfilment.parcel",
     "bundle_id": "catalog.bundle",
     "case_id": "integrity.cases",

@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 
 from shopfloor import (
     accounts,
+    auctions,
     auth,
     catalog,
     chat,
@@ -99,6 +100,7 @@ def consumers(lake: Collector, settings: Settings | None = None) -> list[Consume
         each("papers", WRITES_PAPERS),
         each("returns", ENDS_RETURNS),
         each("pickups", pickups.HEARD),
+        each("auctions", auctions.HEARD),
         _tells_people(settings),
         Consumer("webhooks", webhooks.hear, names=frozenset(webhooks.EVENTS)),
         Consumer("push", push.hears, names=push.NAMES),
@@ -117,6 +119,7 @@ CONSUMERS: Sequence[str] = (
     "papers",
     "returns",
     "pickups",
+    "auctions",
     "messages",
     "webhooks",
     "push",
@@ -247,6 +250,7 @@ async def _erased(tx: Tx, fact: erasure.BuyerErased) -> None:
     await pickups.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
     await integrity.forget_buyers(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
     await giveaways.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
+    await auctions.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
 
 
 FORGETS_PEOPLE: Mapping[type[Any], Callable[[Tx, Any], Any]] = {erasure.BuyerErased: _erased}

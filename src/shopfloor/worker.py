@@ -17,6 +17,7 @@ from typing import Any, Final
 import uvloop
 
 from shopfloor import (
+    auctions,
     auth,
     catalog,
     collector,
@@ -334,8 +335,8 @@ async def end_due_flashes(db: Database) -> float | None:
 
 
 async def hold_cards(db: Database, arrivals: outbox.Arrivals, beacon: giveaways.beacon.Beacon) -> None:
-    """Until it is cancelled: close lists and polls at their second, draw when the beacon has spoken, pass on what nobody
-    claims.  A fact tells of a new one.
+    """Until it is cancelled: close lists, polls and auctions at their second, draw when the beacon has spoken, pass on what
+    nobody claims or pays.  A fact tells of a new one.
     """
     try:
         with arrivals.bell() as event:
@@ -346,7 +347,10 @@ async def hold_cards(db: Database, arrivals: outbox.Arrivals, beacon: giveaways.
                     async with db.transaction() as tx:
                         poll = await polls.close_due(tx)
                     giveaway = await giveaways.work(db, beacon)
-                    pause = min((each for each in (poll, giveaway) if each is not None), default=None)
+                    auction = await auctions.work(db)
+                    pause = min(
+                        (each for each in (poll, giveaway, auction) if each is not None), default=None
+                    )
                 except DatabaseAway:
                     _log.warning("worker.database_away", work="hold_cards")
                 except Exception as problem:  # noqa: BLE001 -- the loop is the boundary

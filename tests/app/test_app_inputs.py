@@ -30,6 +30,8 @@ LARGEST = 2**63 - 1
 NOT_YET = {
     "/v1/{shop}/customers/{customer_id}": "customers.unknown",
     "/v1/{shop}/shows/{show_id}/forecast": "demand.unknown",
+    "/v1/{shop}/shows/{show_id}/auctions/{auction_id}/bids": "auctions.unknown",
+    "/v1/{shop}/shows/{show_id}/auctions/{auction_id}": "auctions.unknown",
     "/v1/{shop}/shows/{show_id}/giveaways/{giveaway_id}/winners": "giveaways.unknown",
     "/v1/{shop}/shows/{show_id}/integrity": "integrity.not_judged",
     "/v1/{shop}/shows/{show_id}/plan": "supply.no_plan",

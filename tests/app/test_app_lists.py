@@ -35,6 +35,8 @@ LISTS = {
     "/v1/{shop}/shows": "SELECT count(*) FROM live.show",
     "/v1/{shop}/shows/{show_id}/featured-intervals": "SELECT count(*) FROM live.explained",
     "/v1/{shop}/shows/{show_id}/flashes": "SELECT count(*) FROM live.flash",
+    "/v1/{shop}/shows/{show_id}/auctions": "SELECT count(*) FROM auctions.auction",
+    "/v1/{shop}/shows/{show_id}/auctions/{auction_id}/bids": "SELECT count(*) FROM auctions.bid",
     "/v1/{shop}/shows/{show_id}/giveaways": "SELECT count(*) FROM giveaways.giveaway",
     "/v1/{shop}/shows/{show_id}/giveaways/{giveaway_id}/winners": "SELECT count(*) FROM giveaways.winner",
     "/v1/{shop}/shows/{show_id}/polls": "SELECT count(*) FROM polls.poll",
@@ -268,6 +270,15 @@ INSERT INTO giveaways.entry (giveaway_id, number, shop_id, shopper)
 SELECT 1, 'N' || lpad(n::text, 9, '0'), 1, gen_random_uuid() FROM generate_series(1, %(rows)s) n;
 INSERT INTO giveaways.winner (giveaway_id, place, shop_id, number, asked_at, deadline)
 SELECT 1, n, 1, 'N' || lpad(n::text, 9, '0'), now(), now() + interval '2 days' FROM generate_series(1, %(rows)s) n;
+INSERT INTO auctions.auction (shop_id, show_id, offer_id, variant_id, key, title, titles, options, quantity, currency, start_minor,
+                              steps, seconds, extend_seconds, pay_minutes, opened_at, ends_at, latest_end, house, hold_id,
+                              state, why, closed_at, bids, price_minor, leader, leader_max_minor)
+SELECT 1, 1, 1, 1, gen_random_uuid(), 'Lot ' || n, '{}', '{}', 1, 'CNY', 100, '[[0, 1]]', 60, 10, 30, now() - interval '3 minutes',
+       now() - interval '2 minutes', now(), gen_random_uuid(), gen_random_uuid(), 'unsold', 'reserve', now(), 1, 100, 1, 100
+  FROM generate_series(1, %(rows)s) n;
+INSERT INTO auctions.bidder (auction_id, paddle, shop_id, shopper, accepted_at) VALUES (1, 1, 1, gen_random_uuid(), now());
+INSERT INTO auctions.bid (auction_id, seq, shop_id, key, paddle, max_minor, price_minor, leader, at, ends_at)
+SELECT 1, n, 1, gen_random_uuid(), 1, 99 + n, 100, 1, now() - interval '1 minute', now() FROM generate_series(1, %(rows)s) n;
 INSERT INTO live.slot (show_id, position, minutes, title)
 SELECT 1, 100 + n, 5, 'Talk ' || n FROM generate_series(1, %(rows)s) n;
 INSERT INTO live.notice (show_id, kind, text, video)

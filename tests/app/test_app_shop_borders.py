@@ -29,7 +29,7 @@ from shopfloor import web
 
 # What a name must have in it to be that of an id: `location_id`, `from_location`, `slot_ids`, `price-17`.
 NOUNS: Final = frozenset({
-    "assistant", "camera", "channel", "collection", "device", "register", "shift", "task", "discount", "giveaway", "host", "line", "location", "offer", "order", "parcel", "person", "plan", "poll", "pool", "product", "quote",
+    "assistant", "auction", "camera", "channel", "collection", "device", "register", "shift", "task", "discount", "giveaway", "host", "line", "location", "offer", "order", "parcel", "person", "plan", "poll", "pool", "product", "quote",
     "show", "slot", "source", "supplier", "target", "variant",
 })  # fmt: skip
 # With a noun in their name and no id in them.
@@ -146,6 +146,10 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
     giveaway = person.shop(
         "POST", f"/shows/{show}/giveaways", json={"prize": "Bowl", "value_minor": 100, "seconds": 86_400}
     )
+    auction = person.shop(
+        "POST", f"/shows/{show}/auctions",
+        json={"offer_id": offer, "variant_id": variant_of(products[0], "M"), "start_minor": 100, "seconds": 3_600},
+    )  # fmt: skip
     poll = person.shop(
         "POST", f"/shows/{show}/polls", json={"question": "Which?", "answers": ["A", "B"], "seconds": 3_600}
     )
@@ -174,7 +178,7 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
         "discount_id": discount["id"], "rate_id": rate["id"], "zone_id": zone["id"], "method_id": method["id"],
         "shop": person.slug, "metric": "uv", "channel_id": channel["id"], "product_id": products[0]["id"], "show_id": show,
         "variant_id": variant_of(products[0], "S"), "offer_id": offer, "slot_id": slot["id"],
-        "giveaway_id": giveaway["id"], "poll_id": poll["id"],
+        "giveaway_id": giveaway["id"], "poll_id": poll["id"], "auction_id": auction["id"],
         "supplier_id": supplier["id"], "quote_id": quote["id"], "invitation_id": invitation["id"],
         "picture_id": picture["id"], "pool_id": pool["id"], "location_id": place, "person_id": me["person"]["id"],
         "host_id": me["person"]["id"], "order_id": order, "line_id": lines[0]["id"], "refund_id": uuid.uuid4(),

@@ -565,6 +565,22 @@ def _giveaway(shop: Shop) -> Made:
     return path | {"giveaway_id": shop.call("POST", f"/shows/{path['show_id']}/giveaways", body)["id"]}, None
 
 
+def _auctioned(shop: Shop) -> Made:
+    stall = shop.show(started=True)
+    return {"show_id": stall.id}, {
+        "offer_id": stall.offers[0], "variant_id": stall.variant["id"], "start_minor": 900, "seconds": 600,
+    }  # fmt: skip
+
+
+def _auction(shop: Shop) -> Made:
+    path, body = _auctioned(shop)
+    return path | {"auction_id": shop.call("POST", f"/shows/{path['show_id']}/auctions", body)["id"]}, None
+
+
+def _mistaken_auction(shop: Shop) -> Made:
+    return _auction(shop)[0], {"why": "mistake"}
+
+
 def _password(shop: Shop) -> Made:
     return {}, {"current": PASSWORD, "new": PASSWORD + "!"}
 
@@ -728,6 +744,10 @@ MAKERS: Final[Mapping[str, Callable[[Shop], Made]]] = {
     "POST /v1/{shop}/counts/{count_id}/cancel": _count,
     "POST /v1/{shop}/shows/{show_id}/polls": _polled,
     "POST /v1/{shop}/shows/{show_id}/polls/{poll_id}/close": _poll,
+    "POST /v1/{shop}/shows/{show_id}/auctions": _auctioned,
+    "POST /v1/{shop}/shows/{show_id}/auctions/{auction_id}/call-off": _mistaken_auction,
+    "GET /v1/{shop}/shows/{show_id}/auctions/{auction_id}/bids": _auction,
+    "GET /v1/{shop}/shows/{show_id}/auctions/{auction_id}": _auction,
     "POST /v1/{shop}/shows/{show_id}/giveaways": _given_away,
     "POST /v1/{shop}/shows/{show_id}/giveaways/{giveaway_id}/close": _giveaway,
     "POST /v1/{shop}/shows/{show_id}/giveaways/{giveaway_id}/call-off": _giveaway,

@@ -158,4 +158,5 @@ export interface RoomState {
   readonly giveaway?: GiveawayState | null;
   readonly poll?: PollState | null;
   readonly coupon?: CouponState | null;
+  readonly auction?: AuctionState | null;
 }

@@ -19,6 +19,7 @@ from shopfloor.rooms.rooms import Rooms
 from shopfloor.rooms.snapshot import room_state
 from shopfloor.rooms.socket import make_protocol
 from shopfloor.rooms.state import (
+    AuctionState,
     CouponState,
     FlashState,
     GiveawayState,
@@ -31,6 +32,7 @@ from shopfloor.rooms.wire import Buy
 
 __all__ = [
     "AdmissionLimits",
+    "AuctionState",
     "Beat",
     "Buy",
     "BuyHandler",

@@ -12,13 +12,14 @@ from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.rooms import card_queries
 from shopfloor.rooms.events import CardChanged
-from shopfloor.rooms.state import CouponState, GiveawayState, PollState
+from shopfloor.rooms.state import AuctionState, CouponState, GiveawayState, PollState
 
-Card = GiveawayState | PollState | CouponState
+Card = GiveawayState | PollState | CouponState | AuctionState
 _KINDS: Final[Mapping[str, type[Card]]] = {
     "giveaway": GiveawayState,
     "poll": PollState,
     "coupon": CouponState,
+    "auction": AuctionState,
 }
 _KIND_OF: Final = {kind: name for name, kind in _KINDS.items()}
 

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from shopfloor.kernel.records import dataclass
 from shopfloor.rooms.state import (
+    AuctionState,
     CouponState,
     FeaturedState,
     FlashState,
@@ -153,7 +154,7 @@ class CardPut:
     """A card of one kind as it stands; None takes it away."""
 
     kind: str
-    state: GiveawayState | PollState | CouponState | None
+    state: GiveawayState | PollState | CouponState | AuctionState | None
 
 
 Change = (

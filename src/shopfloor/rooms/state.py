@@ -157,6 +157,39 @@ class CouponState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     open: bool
 
 
+class AuctionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A lot that goes to whoever bids most; amounts are for all `quantity` of it.  Bids of at least `asked_minor` are taken
+    while it is open, until `ends_at`, in milliseconds since 1970: one in the last `extend_seconds` moves that, to `latest_end`
+    at most.
+
+    `leader`: the number of the bidder who leads, and, once it is over, of who may have it.  `why` it was not sold, or
+    called off; `passed`: the winner didn't pay, and the next bidder is asked.
+    """
+
+    id: int
+    offer_id: int
+    title: str
+    titles: dict[str, str]
+    options: tuple[str, ...]
+    picture: str | None
+    quantity: int
+    currency: str
+    price_minor: int | None
+    asked_minor: int
+    bids: int
+    bidders: int
+    leader: int | None
+    leader_name: str
+    state: Literal["open", "sold", "unsold", "cancelled"]
+    ends_at: int
+    extend_seconds: int
+    latest_end: int
+    reserve_met: bool
+    why: str | None = None
+    paid: bool = False
+    passed: bool = False
+
+
 class PayAtEndState(msgspec.Struct, frozen=True, kw_only=True):
     """What is bought in the show is paid so many `minutes` after it by who may, up to so many unpaid `units`.
 
@@ -206,6 +239,7 @@ class RoomState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     giveaway: GiveawayState | None = None
     poll: PollState | None = None
     coupon: CouponState | None = None
+    auction: AuctionState | None = None
 
     def offer(self, offer_id: int) -> OfferState | None:
         """The offer of this id; None when the room does not have it."""

@@ -15,7 +15,17 @@ from shopfloor.stock import batch_sql, joining_queries, kept, limit_sql, network
 from shopfloor.stock.batch import Row
 from shopfloor.stock.decision import standing
 from shopfloor.stock.joining import as_before, grant_joined_again, join, pools_of
-from shopfloor.stock.models import Answer, Freed, Hold, HoldPart, HoldState, Refused, Request, UnpaidOfNetwork
+from shopfloor.stock.models import (
+    Answer,
+    Code,
+    Freed,
+    Hold,
+    HoldPart,
+    HoldState,
+    Refused,
+    Request,
+    UnpaidOfNetwork,
+)
 from shopfloor.stock.reserving import grant_again, tell_released, whole
 from shopfloor.stock.shares import (
     FEWEST,
@@ -26,6 +36,7 @@ from shopfloor.stock.shares import (
 )
 
 TIMERS_AT_ONCE = 50
+_ORDERED = frozenset({HoldState.ALLOCATED, HoldState.SHIPPED, HoldState.RETURNED})
 
 
 async def confirm(tx: Tx, hold_ids: Sequence[UUID], *, into: UUID | None = None) -> set[UUID]:
@@ -82,6 +93,31 @@ async def release(
     return freed
 
 
+async def end_for_good(
+    tx: Tx, *, shop_id: int, hold_ids: Sequence[UUID], reason: str, wanted: Sequence[Request] = ()
+) -> list[Freed] | None:
+    """Held → released, and never granted again: the chance is another buyer's now.  None, and nothing was done, where a
+    part of it is an order's own.
+
+    `wanted`: what is reserved in this transaction afterwards, whose levels are locked with those that are freed, in the
+    one order.
+    """
+    rows = await queries.lock_rows(tx, ids=_unique(hold_ids))
+    if any(row.state in _ORDERED or row.shop_id != shop_id for row in rows):
+        return None
+    pool_ids = sorted({row.pool_id for row in rows} | {each.pool_id for each in wanted})
+    variant_ids = sorted(
+        {row.variant_id for row in rows} | {line.variant_id for each in wanted for line in each.lines}
+    )
+    async with together(tx):
+        await limit_sql.lock_limits(tx, pool_ids=pool_ids)
+    levels = await batch_sql.lock_levels(tx, pool_ids=pool_ids, lenders_too=True, variant_ids=variant_ids)
+    await levels.fetchall()
+    freed = await _free(tx, rows, HoldState.RELEASED, reason)
+    await queries.end_for_good(tx, shop_id=shop_id, ids=_unique(hold_ids))
+    return freed
+
+
 async def expire(tx: Tx, *, limit: int = 1000) -> list[Freed]:
     """Release holds whose time is over, by the database's clock: about `limit` of them at once.
 
@@ -135,7 +171,8 @@ async def rehold(
 ) -> list[Answer]:
     """Give holds that lapsed their units again, ready no later than promised; one answer per id, in order.
 
-    A hold that never lapsed is answered as it stands; a refusal means the money is to be given back.  `network`: where
+    A hold that never lapsed is answered as it stands, one that ended for good is refused; a refusal means the money is to
+    be given back.  `network`: where
     a buyer asks from who has not paid yet; its share counts.  Raises
     UnknownStock for an id that was never granted.
     """
@@ -173,6 +210,8 @@ async def _rehold(
     lapsed = {HoldState.RELEASED, HoldState.EXPIRED}
     if any(row.state not in lapsed for row in parts):
         return standing(request, parts)
+    if await queries.has_ended(tx, id=hold_id):
+        return Refused(hold_id, Code.CLOSED, {})
     open_pool_id = (await inventory.open_pool(tx, shop_id=request.shop_id)).id
     if len(pools_of(parts)) > 1:
         return await grant_joined_again(

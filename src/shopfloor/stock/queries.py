@@ -228,3 +228,18 @@ async def rows_of_buyer(tx: Tx, *, shop_id: int, buyer: UUID) -> list[Row]:
         shop_id=shop_id,
         buyer=buyer,
     )
+
+
+async def end_for_good(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> None:
+    await tx.run(
+        """
+        INSERT INTO stock.ended (hold_id, shop_id)
+        SELECT id, %(shop_id)s FROM unnest(%(ids)s::uuid[]) AS u (id) ORDER BY id ON CONFLICT DO NOTHING
+        """,
+        shop_id=shop_id,
+        ids=list(ids),
+    )
+
+
+async def has_ended(tx: Tx, *, id: UUID) -> bool:  # noqa: A002 -- the column's name
+    return await tx.value("SELECT EXISTS (SELECT FROM stock.ended WHERE hold_id = %(id)s)", id=id)

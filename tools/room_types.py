@@ -22,6 +22,7 @@ STRUCTS = (
     state.PinnedState,
     state.PayAtEndState,
     state.ShowState,
+    state.AuctionState,
     state.GiveawayState,
     state.PollState,
     state.CouponState,

@@ -32,6 +32,7 @@ OPEN = {
     ("POST", "/sign-in"), ("POST", "/sign-out"), ("GET", "/claim/{token}"), ("POST", "/claim/{token}"),
     ("GET", "/join/{token}"), ("POST", "/join/{token}"), ("GET", "/forgot"), ("POST", "/forgot"),
     ("POST", "/s/{shop}/polls/{poll_id}/vote"), ("GET", "/s/{shop}/giveaways/{giveaway_id}"), ("POST", "/s/{shop}/giveaways/{giveaway_id}/enter"),
+    ("GET", "/s/{shop}/auctions/{auction_id}"), ("GET", "/s/{shop}/auctions/{auction_id}/mine"), ("POST", "/s/{shop}/auctions/{auction_id}/bid"),
     ("POST", "/s/{shop}/giveaways/{giveaway_id}/claim"), ("GET", "/s/{shop}/giveaways/{giveaway_id}/draw.json"),
     ("GET", "/s/{shop}/coupons/{slug}"), ("POST", "/s/{shop}/coupons/{slug}"), ("POST", "/s/{shop}/live/{show_id}/remind"),
     ("GET", "/s/{shop}/orders"), ("POST", "/s/{shop}/orders/forget"), ("POST", "/s/{shop}/checkout/{hold_id}/forget"),

@@ -21,7 +21,7 @@ from tests.live.test_live_rooms import Process, fresh
 from tests.orders.conftest import MakeMarket, Market, make_market
 
 from shopfloor import auctions, catalog, live, run_of_show, stock
-from shopfloor.auctions import placing
+from shopfloor.auctions import placing, refusals
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import MAX_MINOR
@@ -171,7 +171,7 @@ async def test_one_bidder_is_not_asked_to_be_quick(market: Market) -> None:
     for number in range(12):
         try:
             await door.bid(lin.bids(1_000 + number), shop_id=market.shop_id, auction_id=found.id)
-        except auctions.BidTooFast:
+        except refusals.BidTooFast:
             refused += 1
     assert refused == 2
     assert (await now_of(market.db, found)).bids == 10
@@ -190,7 +190,7 @@ async def test_calling_off_is_seen_with_its_reason(market: Market) -> None:
     found = await opened(market)
     await placed(market.db, found, Person().bids(2_000))
     ids = {"shop_id": market.shop_id, "auction_id": found.id}
-    with pytest.raises(auctions.BadAuction):
+    with pytest.raises(refusals.BadAuction):
         async with market.db.transaction() as tx:
             await auctions.call_off(tx, why=auctions.Why.UNPAID, **ids)
     async with market.db.transaction() as tx:
@@ -224,7 +224,7 @@ async def test_calling_off_is_seen_with_its_reason(market: Market) -> None:
     ],
 )
 async def test_what_is_no_auction(market: Market, more: dict[str, object], field: str) -> None:
-    with pytest.raises(auctions.BadAuction) as refused:
+    with pytest.raises(refusals.BadAuction) as refused:
         await opened(market, **more)
     assert refused.value.facts["field"] == field
     assert await market.left() == 3
@@ -233,12 +233,12 @@ async def test_what_is_no_auction(market: Market, more: dict[str, object], field
 async def test_it_needs_units_a_running_show_and_one_at_a_time(
     market: Market, make_market: MakeMarket
 ) -> None:
-    with pytest.raises(auctions.AuctionTooLarge):
+    with pytest.raises(refusals.AuctionTooLarge):
         await opened(market, quantity=4)
     key = uuid4()
     found = await opened(market, key=key)
     assert (await opened(market, key=key)).id == found.id
-    with pytest.raises(auctions.AuctionRunning):
+    with pytest.raises(refusals.AuctionRunning):
         await opened(market)
     with pytest.raises(run_of_show.UnknownOffer):
         await opened(await make_market(), variant_id=market.variants[0])
@@ -255,7 +255,7 @@ async def test_a_bundle_is_not_auctioned(market: Market) -> None:
             variant_id=market.variants[0],
             parts=[catalog.NewPart(market.variants[1], 2)],
         )
-    with pytest.raises(auctions.AuctionOfBundle):
+    with pytest.raises(refusals.AuctionOfBundle):
         await opened(market)
 
 
@@ -276,7 +276,7 @@ async def test_another_shop_sees_and_changes_nothing(market: Market, make_market
         ):
             with pytest.raises(auctions.UnknownAuction):
                 await act
-        with pytest.raises(auctions.UnknownStrike):
+        with pytest.raises(refusals.UnknownStrike):
             await auctions.lift_strike(tx, **ids)
     assert (await now_of(market.db, found)).state == "open"
 

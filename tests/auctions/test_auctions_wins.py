@@ -21,7 +21,7 @@ from tests.auctions.hall import (
 from tests.orders.bank import Bank
 from tests.orders.conftest import MakeMarket, Market, form, make_market
 
-from shopfloor import auctions, orders, purchases, stock
+from shopfloor import auctions, inventory, orders, purchases, stock
 from shopfloor.auctions.models import BARRED_DAYS
 
 __all__ = ["make_market"]
@@ -180,10 +180,7 @@ async def test_money_that_comes_after_the_deadline_is_given_back(market: Market,
     assert await states(market, found) == [(1, 2, 3_100, "asked")]
     # It takes so long that the units went elsewhere.
     async with market.db.transaction() as tx:
-        assert (
-            await stock.end_for_good(tx, shop_id=market.shop_id, hold_ids=[win.hold_id], reason="test")
-            is not None
-        )
+        await stock.release(tx, [win.hold_id], "test", for_good=True)
     order = await orders.complete(
         market.db, shop_id=market.shop_id, hold_id=win.hold_id, shopper=lin.shopper,
         form=form(provider="bank", method="card"), providers={"bank": bank},
@@ -256,12 +253,7 @@ async def test_nobody_else_is_faster_than_the_next_bidder(market: Market) -> Non
 async def test_a_hold_that_ended_for_good_is_not_granted_again(market: Market) -> None:
     hold_id, _ = await market.hold()
     async with market.db.transaction() as tx:
-        assert (
-            await stock.end_for_good(tx, shop_id=market.shop_id + 1, hold_ids=[hold_id], reason="test")
-            is None
-        )
-        freed = await stock.end_for_good(tx, shop_id=market.shop_id, hold_ids=[hold_id], reason="test")
-        assert freed is not None
+        freed = await stock.release(tx, [hold_id], "test", for_good=True)
         assert [each.quantity for each in freed] == [1]
         [again] = await stock.rehold(tx, [hold_id], hold_seconds=60)
     assert isinstance(again, stock.Refused)
@@ -270,5 +262,6 @@ async def test_a_hold_that_ended_for_good_is_not_granted_again(market: Market) -
     async with market.db.transaction() as tx:
         await stock.confirm(tx, [other])
         # What is an order's own stays so.
-        assert await stock.end_for_good(tx, shop_id=market.shop_id, hold_ids=[other], reason="test") is None
+        with pytest.raises(inventory.WrongState):
+            await stock.release(tx, [other], "test", for_good=True)
     assert await market.hold_state(other) is stock.HoldState.ALLOCATED

@@ -27,6 +27,8 @@ SAID = "The page says that there are more, and how to get to them."
 LINKED = "A few of them beside a link to all."
 WHOLE = "The shape of the thing bounds it: nobody has more."
 CUT = {
+    "auctions.py: auctions.bids(limit=20)": "The latest bids; how many there were stands above them, and the winning one is among them.",
+    "console/auctions.py: auctions.bids(limit=LATEST)": "The latest bids; the details beside them have more.",
     "cart.py: list(found.values())[:MOST_LINES]": "A full basket takes no more, and says so.",
     "replays.py: chat.lines(limit=1)": "Whether there is any.",
     "replays.py: chat.lines_since(limit=CHAT_LINES)": "Says that there are more, and the player asks for them.",

@@ -16,7 +16,7 @@ from tests.races.test_races_stock_intake import Proxy
 from tests.waiting import PATIENCE, soon
 
 from shopfloor import auctions, orders
-from shopfloor.auctions import settling
+from shopfloor.auctions import refusals, settling
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 
@@ -45,12 +45,12 @@ def bids_until_over(dsn: str, shop_id: int, auction_id: int) -> Told:
                 sent = who.bids(asked)
                 try:
                     taken = await door.bid(sent, shop_id=shop_id, auction_id=auction_id)
-                except auctions.AuctionOver:
+                except refusals.AuctionOver:
                     return
-                except auctions.BidTooFast:
+                except refusals.BidTooFast:
                     await asyncio.sleep(0)
                     who = Person()
-                except (auctions.BidTooLow, auctions.AlreadyLeading) as refusal:
+                except (refusals.BidTooLow, refusals.AlreadyLeading) as refusal:
                     asked = int(str(refusal.facts.get("asked_minor", asked + 100)))
                 else:
                     told.append((str(sent.key), taken.leads, taken.paddle))
@@ -134,7 +134,7 @@ async def test_a_bid_that_waits_while_it_is_closed_is_too_late(make_market: Make
 
         await soon("the bid waits for the lock", waits)
     [answer] = await waiting
-    assert isinstance(answer, auctions.AuctionOver)
+    assert isinstance(answer, refusals.AuctionOver)
     assert [each.price_minor for each in await wins_of(market.db, found)] == [1_000]
     await sound(market)
 

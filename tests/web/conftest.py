@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from shopfloor import (
     accounts,
+    auctions,
     auth,
     catalog,
     chat,
@@ -210,6 +211,7 @@ async def _app(database: Database, data_dir: Path) -> Services:
             promotions.Claims(database),
             giveaways.Entries(database),
             polls.Votes(database),
+            auctions.Bids(database),
             orders.Checkouts(database),
         ],
     )

@@ -7,6 +7,7 @@ import { ServerClock } from "../common/clock.ts";
 import { money } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import { pageData, type Say, speaker, type Words } from "../common/words.ts";
+import { AuctionWords } from "../room/auction.tsx";
 import { CouponWords } from "../room/coupon.tsx";
 import { FlashLine, Struck } from "../room/flash.tsx";
 import { GiveawayWords } from "../room/giveaway.tsx";
@@ -60,6 +61,16 @@ function Overlay({ data, say, parts }: { data: OverlayData; say: Say; parts: Rea
             <b>{state.pinned.name || say("guest")}</b> {state.pinned.text}
           </span>
         </p>
+      )}
+      {parts.has("auction") && isLive && state.auction != null && (
+        <section class="room-card auction-card" key={state.auction.id}>
+          <AuctionWords
+            auction={state.auction}
+            say={say}
+            language={document.documentElement.lang}
+            until={(moment) => clock.secondsUntil(moment)}
+          />
+        </section>
       )}
       {parts.has("coupon") && isLive && state.coupon != null && (
         <section class="room-card coupon-card" key={state.coupon.id}>

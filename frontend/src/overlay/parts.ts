@@ -3,8 +3,8 @@
 import type { Message } from "../room/socket.ts";
 import { type ChatLine, chatAfter, merged, type RoomState } from "../room/state.ts";
 
-export type Part = "card" | "coupon" | "giveaway" | "poll" | "pinned" | "chat" | "code";
-const ALL: readonly Part[] = ["card", "coupon", "giveaway", "poll", "pinned", "chat", "code"];
+export type Part = "card" | "auction" | "coupon" | "giveaway" | "poll" | "pinned" | "chat" | "code";
+const ALL: readonly Part[] = ["card", "auction", "coupon", "giveaway", "poll", "pinned", "chat", "code"];
 
 /** `?parts=card,code`; all of them where none is named that there is. */
 export function chosenParts(query: URLSearchParams): ReadonlySet<Part> {

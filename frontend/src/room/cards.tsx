@@ -1,18 +1,35 @@
 // What stands beside the featured product now and then.
 
+import type { AuctionProps } from "./auction.tsx";
 import { CouponCard } from "./coupon.tsx";
 import { GiveawayCard } from "./giveaway.tsx";
+import { useLater } from "./later.ts";
 import type { RoomModel, View } from "./model.ts";
 import { PollCard } from "./poll.tsx";
 
+function Lot(props: AuctionProps) {
+  const part = useLater(() => import("./auction.tsx"), true);
+  return part === undefined ? null : <part.AuctionCard {...props} />;
+}
+
 export function Cards({ view, model }: { readonly view: View; readonly model: RoomModel }) {
-  const { giveaway, poll, coupon } = view.state;
+  const { auction, giveaway, poll, coupon } = view.state;
   const { say, language } = model;
   const shop = `/s/${model.shop.slug}`;
   const until = (moment: number) => model.clock.secondsUntil(moment);
-  if (coupon == null && poll == null && giveaway == null) return null;
+  if (!(auction || coupon || poll || giveaway)) return null;
   return (
     <div class="room-cards">
+      {auction && (
+        <Lot
+          key={auction.id}
+          auction={auction}
+          language={language}
+          until={until}
+          shop={model.shop.slug}
+          page={`${shop}/auctions/${auction.id}`}
+        />
+      )}
       {coupon != null && (
         <CouponCard
           key={coupon.id}

@@ -102,6 +102,32 @@ export interface ShowState {
   readonly slow_seconds?: number;
 }
 
+/** A lot that goes to whoever bids most; amounts are for all `quantity` of it.  Bids of at least `asked_minor` are taken */
+export interface AuctionState {
+  readonly id: number;
+  readonly offer_id: number;
+  readonly title: string;
+  readonly titles: Readonly<Record<string, string>>;
+  readonly options: readonly string[];
+  readonly picture?: string | null;
+  readonly quantity: number;
+  readonly currency: string;
+  readonly price_minor?: number | null;
+  readonly asked_minor: number;
+  readonly bids: number;
+  readonly bidders: number;
+  readonly leader?: number | null;
+  readonly leader_name: string;
+  readonly state: "open" | "sold" | "unsold" | "cancelled";
+  readonly ends_at: number;
+  readonly extend_seconds: number;
+  readonly latest_end: number;
+  readonly reserve_met: boolean;
+  readonly why?: string | null;
+  readonly paid?: boolean;
+  readonly passed?: boolean;
+}
+
 /** A prize that is drawn among those who entered.  Entries are taken until `closes_at` while it is open, and it is */
 export interface GiveawayState {
   readonly id: number;

@@ -1,6 +1,7 @@
 // What everybody in the room sees, and how ticks change it.  Pure.
 
 import type {
+  AuctionState,
   BundlePart,
   CouponState,
   FeaturedState,
@@ -12,7 +13,7 @@ import type {
   RoomState,
 } from "./state.gen.ts";
 
-export type { CouponState, GiveawayState, PollState, RoomState };
+export type { AuctionState, CouponState, GiveawayState, PollState, RoomState };
 export type Part = BundlePart;
 export type Line = LineState;
 export type Offer = OfferState;

@@ -408,6 +408,10 @@ function changedInStructure(before: RoomState, after: RoomState): boolean {
     before.poll?.closed !== after.poll?.closed ||
     before.poll?.id !== after.poll?.id ||
     before.coupon?.id !== after.coupon?.id ||
+    before.auction?.state !== after.auction?.state ||
+    before.auction?.bids !== after.auction?.bids ||
+    before.auction?.paid !== after.auction?.paid ||
+    before.auction?.passed !== after.auction?.passed ||
     before.giveaway?.state !== after.giveaway?.state ||
     before.giveaway?.waits !== after.giveaway?.waits
   )

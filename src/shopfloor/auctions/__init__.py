@@ -7,26 +7,21 @@ time; who wins and doesn't pay is passed over once.
 
 from shopfloor.auctions.audit import audit
 from shopfloor.auctions.hearing import HEARD
-from shopfloor.auctions.models import Auction, Bid, Mine, Refusals, Strike, Why, Win
+from shopfloor.auctions.models import (
+    CALLED_OFF,
+    EXTENDS,
+    PAY_MINUTES,
+    Auction,
+    Bid,
+    Mine,
+    Why,
+    Win,
+)
 from shopfloor.auctions.placing import Bidding, Bids, Placed
 from shopfloor.auctions.refusals import (
-    AlreadyLeading,
-    AuctionOfBundle,
-    AuctionOver,
-    AuctionRunning,
-    AuctionTooLarge,
-    BadAuction,
-    BadBid,
-    BidderBarred,
     BidderUnproven,
     BidLeap,
-    BidTooFast,
-    BidTooLow,
-    OtherBid,
-    SellerExcluded,
-    TermsNotAccepted,
     UnknownAuction,
-    UnknownStrike,
 )
 from shopfloor.auctions.service import (
     auction,
@@ -46,32 +41,19 @@ from shopfloor.auctions.service import (
 from shopfloor.auctions.working import work
 
 __all__ = [
+    "CALLED_OFF",
+    "EXTENDS",
     "HEARD",
-    "AlreadyLeading",
+    "PAY_MINUTES",
     "Auction",
-    "AuctionOfBundle",
-    "AuctionOver",
-    "AuctionRunning",
-    "AuctionTooLarge",
-    "BadAuction",
-    "BadBid",
     "Bid",
     "BidLeap",
-    "BidTooFast",
-    "BidTooLow",
-    "BidderBarred",
     "BidderUnproven",
     "Bidding",
     "Bids",
     "Mine",
-    "OtherBid",
     "Placed",
-    "Refusals",
-    "SellerExcluded",
-    "Strike",
-    "TermsNotAccepted",
     "UnknownAuction",
-    "UnknownStrike",
     "Why",
     "Win",
     "auction",

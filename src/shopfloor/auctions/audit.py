@@ -63,9 +63,9 @@ async def _units(tx: Tx) -> AuditRow:
             SELECT id AS auction_id, hold_id, quantity FROM auctions.auction
              WHERE state = 'open' AND latest_end > now()
             UNION ALL
-            SELECT w.auction_id, coalesce(c.joined_to, w.hold_id), a.quantity
+            SELECT w.auction_id, coalesce(c.root, w.hold_id), a.quantity
               FROM auctions.win w JOIN auctions.auction a ON a.id = w.auction_id
-              LEFT JOIN orders.checkout c ON c.id = w.hold_id
+              LEFT JOIN orders.v_purchase c ON c.id = w.hold_id
              WHERE w.state = 'asked' AND w.deadline > now())
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(w.auction_id::text) FILTER (WHERE w.quantity > coalesce(

@@ -9,6 +9,7 @@ from uuid import UUID
 from shopfloor.auctions.bidding import Rules, Standing, Steps
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.records import dataclass
+from shopfloor.orders import Party, Status
 
 MOST_UNITS: Final = 1_000
 SHORTEST: Final = 10
@@ -194,6 +195,24 @@ class Win:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state", WinState(self.state))
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What became of a win's purchase.  `root`: the one with which it is checked out, itself where it is alone.  Without an
+    order: nobody has sent its form, or the payment was declined.
+    """
+
+    root: UUID
+    order_id: UUID | None
+    status: Status | None
+    cancelled_by: Party | None
+    is_paid: bool
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "status", None if self.status is None else Status(self.status))
+        put(self, "cancelled_by", None if self.cancelled_by is None else Party(self.cancelled_by))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from shopfloor.auctions.models import Auction, Bid, Bidder, Refusals, Sealed, Strike, Win
+from shopfloor.auctions.models import Auction, Bid, Bidder, Purchase, Refusals, Sealed, Strike, Win
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 
@@ -419,15 +419,6 @@ async def wins(tx: Tx, *, auction_id: int) -> list[Win]:
     return await tx.every(Win, _WIN + " WHERE w.auction_id = %(id)s ORDER BY w.place", id=auction_id)
 
 
-async def wins_of_holds(tx: Tx, *, shop_id: int, hold_ids: Sequence[UUID]) -> list[Win]:
-    return await tx.every(
-        Win,
-        _WIN + " WHERE w.shop_id = %(shop_id)s AND w.hold_id = ANY(%(ids)s::uuid[]) ORDER BY w.auction_id",
-        shop_id=shop_id,
-        ids=list(hold_ids),
-    )
-
-
 async def set_win(tx: Tx, *, auction_id: int, place: int, state: str, order_id: UUID | None) -> None:
     await tx.run(
         """
@@ -437,6 +428,34 @@ async def set_win(tx: Tx, *, auction_id: int, place: int, state: str, order_id: 
         id=auction_id,
         place=place,
         state=state,
+        order_id=order_id,
+    )
+
+
+async def purchase(tx: Tx, *, shop_id: int, hold_id: UUID) -> Purchase:
+    """What became of the purchase that a win is."""
+    found = await tx.first(
+        Purchase,
+        """
+        SELECT root, order_id, status, cancelled_by, is_paid FROM orders.v_purchase
+         WHERE id = %(hold_id)s AND shop_id = %(shop_id)s ORDER BY order_id DESC NULLS LAST LIMIT 1
+        """,
+        hold_id=hold_id,
+        shop_id=shop_id,
+    )
+    return found or Purchase(hold_id, None, None, None, is_paid=False)
+
+
+async def wins_of_order(tx: Tx, *, shop_id: int, order_id: UUID) -> list[Win]:
+    return await tx.every(
+        Win,
+        _WIN  # noqa: S608 -- a constant
+        + """
+         WHERE w.shop_id = %(shop_id)s
+           AND w.hold_id IN (SELECT id FROM orders.v_purchase WHERE order_id = %(order_id)s AND shop_id = %(shop_id)s)
+         ORDER BY w.auction_id
+        """,
+        shop_id=shop_id,
         order_id=order_id,
     )
 

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from msgspec import structs
 from psycopg.errors import UniqueViolation
 
-from shopfloor import catalog, live, rooms, run_of_show, stock
+from shopfloor import catalog, inventory, live, rooms, run_of_show, stock
 from shopfloor.auctions import cards, queries, settling
 from shopfloor.auctions.bidding import Steps
 from shopfloor.auctions.events import AuctionOpened
@@ -109,23 +110,26 @@ async def open_auction(
     ends_at = at + timedelta(seconds=seconds)
     latest_end = ends_at + timedelta(seconds=MOST_EXTENSION if extend_seconds else 0)
     house, hold_id = new_id(), new_id()
-    [held] = await stock.reserve(
-        tx,
-        [
-            stock.Request(
-                hold_id,
-                shop_id,
-                parent.pool_id,
-                house,
-                (stock.Line(variant_id, quantity),),
-                int((latest_end - at).total_seconds()) + HELD_LONGER,
-                # Of no show and no offer: no buyer holds it, so no figure of the show counts it.
-                unit_prices=(0,),
-            )
-        ],
+    request = stock.Request(
+        hold_id,
+        shop_id,
+        parent.pool_id,
+        house,
+        (stock.Line(variant_id, quantity),),
+        int((latest_end - at).total_seconds()) + HELD_LONGER,
+        # Of no show and no offer: no buyer holds it, so no figure of the show counts it.
+        unit_prices=(0,),
     )
+    [held] = await stock.reserve(tx, [request])
     if isinstance(held, stock.Refused):
-        raise AuctionTooLarge(quantity=quantity, left=held.facts.get("left", 0))
+        # Not reserved for the show: from open stock.
+        left = held.facts.get("left", 0)
+        open_pool = await inventory.open_pool(tx, shop_id=shop_id)
+        [held] = await stock.reserve(tx, [structs.replace(request, pool_id=open_pool.id)])
+        if isinstance(held, stock.Refused):
+            raise AuctionTooLarge(
+                quantity=quantity, left=max(int(str(left)), int(str(held.facts.get("left", 0))))
+            )
     values = {
         "shop_id": shop_id, "show_id": show_id, "offer_id": offer_id, "variant_id": variant_id, "key": key or new_id(),
         "title": product.title, "titles": product.titles, "options": variant.options, "picture": product.picture_sha,

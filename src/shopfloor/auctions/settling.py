@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from shopfloor import inventory, live, orders, purchases, run_of_show, stock
+from shopfloor import inventory, purchases, run_of_show, stock
 from shopfloor.auctions import cards, queries
 from shopfloor.auctions.events import AuctionClosed, BuyerAsked, WinLapsed, WinPaid
 from shopfloor.auctions.models import (
@@ -24,6 +24,7 @@ from shopfloor.auctions.refusals import UnknownAuction
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id, video_ms
+from shopfloor.orders import Party, Status
 
 
 async def locked(tx: Tx, shop_id: int, auction_id: int) -> Auction:
@@ -54,12 +55,10 @@ async def close(tx: Tx, *, shop_id: int, auction_id: int) -> Auction:
     if not found.reserve_met:
         return await end_unsold(tx, found, State.UNSOLD, Why.RESERVE)
     house = await queries.sealed(tx, auction_id=found.id)
-    request = await _request(tx, found, paddle=found.leader, price=found.price_minor)
-    freed = await stock.end_for_good(
-        tx, shop_id=found.shop_id, hold_ids=[house.hold_id], reason="auction sold", wanted=[request]
-    )
+    request = await _request(tx, found, paddle=found.leader, price=found.price_minor, instead=house.hold_id)
+    freed = await stock.release(tx, [house.hold_id], "auction sold", wanted=[request], for_good=True)
     if not await _ask(tx, found, request, place=1, paddle=found.leader, price=found.price_minor):
-        await purchases.hand_over(tx, freed or [])
+        await purchases.hand_over(tx, freed)
         return await end_unsold(tx, found, State.UNSOLD, Why.NO_UNITS)
     await queries.set_closed(tx, auction_id=found.id, state=State.SOLD, why=None, at=at, by=None)
     return await _over(tx, found)
@@ -68,10 +67,8 @@ async def close(tx: Tx, *, shop_id: int, auction_id: int) -> Auction:
 async def end_unsold(tx: Tx, found: Auction, state: State, why: Why, *, by: int | None = None) -> Auction:
     """Of a locked one that is open: nobody has it, its units are free, and offered to the waitlist."""
     house = await queries.sealed(tx, auction_id=found.id)
-    freed = await stock.end_for_good(
-        tx, shop_id=found.shop_id, hold_ids=[house.hold_id], reason=f"auction {state.value}"
-    )
-    await purchases.hand_over(tx, freed or [])
+    freed = await stock.release(tx, [house.hold_id], f"auction {state.value}", for_good=True)
+    await purchases.hand_over(tx, freed)
     at = await queries.clock(tx)
     await queries.set_closed(tx, auction_id=found.id, state=state, why=why, at=at, by=by)
     return await _over(tx, found)
@@ -100,25 +97,26 @@ async def _over(tx: Tx, before: Auction) -> Auction:
     return found
 
 
-async def _pool_of(tx: Tx, found: Auction) -> int:
-    """Where its units are: in the pool of its show, or in open stock once that is closed."""
-    show = await live.show(tx, shop_id=found.shop_id, show_id=found.show_id)
-    if show.pool_id is not None:
-        pool = await inventory.pool(tx, shop_id=found.shop_id, pool_id=show.pool_id)
-        if pool.is_open:
-            return pool.id
+async def _pool_of(tx: Tx, found: Auction, hold_id: UUID) -> int:
+    """Where its units are: where they are held so far, or in open stock once that pool is closed."""
+    held = await stock.hold(tx, shop_id=found.shop_id, hold_id=hold_id)
+    known = await inventory.pools(tx, shop_id=found.shop_id)
+    if any(pool.id == held.pool_id and pool.is_open for pool in known):
+        return held.pool_id
     return (await inventory.open_pool(tx, shop_id=found.shop_id)).id
 
 
-async def _request(tx: Tx, found: Auction, *, paddle: int, price: int) -> stock.Request:
-    """The units for this bidder, at this price, until a little after their deadline."""
+async def _request(tx: Tx, found: Auction, *, paddle: int, price: int, instead: UUID) -> stock.Request:
+    """The units for this bidder, at this price, until a little after their deadline, in place of
+    another hold.
+    """
     bidder = await queries.bidder(tx, auction_id=found.id, paddle=paddle)
     offer = await run_of_show.offer(tx, shop_id=found.shop_id, show_id=found.show_id, offer_id=found.offer_id)
     parts = shares(price, found.quantity)
     return stock.Request(
         new_id(),
         found.shop_id,
-        await _pool_of(tx, found),
+        await _pool_of(tx, found, instead),
         bidder.shopper,
         tuple(stock.Line(found.variant_id, units) for units, _ in parts),
         found.pay_minutes * 60 + GRACE_SECONDS,
@@ -191,10 +189,7 @@ async def look(tx: Tx, *, shop_id: int, auction_id: int) -> None:
 
 async def order_changed(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
     """An order was placed, paid or cancelled: so was a win, where it is one's."""
-    hold_ids = await orders.purchases_of(tx, shop_id=shop_id, order_id=order_id)
-    if not hold_ids:
-        return
-    for win in await queries.wins_of_holds(tx, shop_id=shop_id, hold_ids=hold_ids):
+    for win in await queries.wins_of_order(tx, shop_id=shop_id, order_id=order_id):
         found = await locked(tx, shop_id, win.auction_id)
         for each in await queries.wins(tx, auction_id=found.id):
             if each.place == win.place and each.state in {WinState.ASKED, WinState.ORDERED}:
@@ -203,16 +198,16 @@ async def order_changed(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
 
 async def _settle(tx: Tx, found: Auction, win: Win, *, is_over: bool) -> None:
     """What its order says.  `is_over`: its time is up, so that without an order it lapses."""
-    standing = await orders.purchase_standing(tx, shop_id=found.shop_id, hold_id=win.hold_id)
+    standing = await queries.purchase(tx, shop_id=found.shop_id, hold_id=win.hold_id)
     if standing.status is None:
         if is_over:
             await _lapse(tx, found, win, standing.root)
-    elif standing.status is orders.Status.DRAFT:
+    elif standing.status is Status.DRAFT:
         await queries.look_again(tx, auction_id=found.id, place=win.place, seconds=LOOK_AGAIN)
-    elif standing.status is orders.Status.CANCELLED and standing.cancelled_by is orders.Party.MERCHANT:
+    elif standing.status is Status.CANCELLED and standing.cancelled_by is Party.MERCHANT:
         await _set_win(tx, found, win, WinState.CALLED_OFF, standing.order_id)
         await _changed(tx, found, State.CANCELLED, Why.BY_SHOP)
-    elif standing.status is orders.Status.CANCELLED and not standing.is_paid:
+    elif standing.status is Status.CANCELLED and not standing.is_paid:
         await _lapse(tx, found, win, standing.root)
     elif standing.is_paid:
         await _set_win(tx, found, win, WinState.PAID, standing.order_id)
@@ -252,15 +247,18 @@ async def _lapse(tx: Tx, found: Auction, win: Win, root: UUID) -> None:
         following = None
     request = None
     if following is not None:
-        request = await _request(tx, found, paddle=following.paddle, price=following.max_minor)
-    freed = await stock.end_for_good(
-        tx,
-        shop_id=found.shop_id,
-        hold_ids=list(dict.fromkeys([win.hold_id, root])),
-        reason="auction unpaid",
-        wanted=[] if request is None else [request],
-    )
-    if freed is None:
+        request = await _request(
+            tx, found, paddle=following.paddle, price=following.max_minor, instead=win.hold_id
+        )
+    try:
+        freed = await stock.release(
+            tx,
+            list(dict.fromkeys([win.hold_id, root])),
+            "auction unpaid",
+            wanted=[] if request is None else [request],
+            for_good=True,
+        )
+    except inventory.WrongState:
         # Ordered at this very moment: the fact of it comes.
         await queries.look_again(tx, auction_id=found.id, place=win.place, seconds=LOOK_AGAIN)
         return

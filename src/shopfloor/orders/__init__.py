@@ -31,7 +31,6 @@ from shopfloor.orders.models import (
 )
 from shopfloor.orders.order_view import OrderView
 from shopfloor.orders.presale import answer_delay, delay, lot_delayed, lot_ready, mark_ready
-from shopfloor.orders.purchase_standing import PurchaseStanding, purchase_standing, purchases_of
 from shopfloor.orders.queries import forget_contacts
 from shopfloor.orders.refunds import confirm as confirm_refund
 from shopfloor.orders.refunds import mark_refunded, refund, send_refund
@@ -54,7 +53,6 @@ __all__ = [
     "OrderPlaced",
     "OrderView",
     "Party",
-    "PurchaseStanding",
     "Status",
     "answer_delay",
     "audit",
@@ -77,8 +75,6 @@ __all__ = [
     "order_for_shopper",
     "paying",
     "prepare",
-    "purchase_standing",
-    "purchases_of",
     "reconciling",
     "refund",
     "release_network",

@@ -68,23 +68,29 @@ async def release(
     *,
     units: Mapping[int, int] | None = None,
     wanted: Iterable[Request] = (),
+    for_good: bool = False,
 ) -> list[Freed]:
     """Held or allocated → released.  Parts in another state (shipped, expired…) are left alone.
 
     `units` {variant: so many}: only these, of what is allocated under one id; they are no part of it any longer, so that
     `rehold` does not bring them back.  `wanted`: what is reserved in this transaction afterwards, whose levels are
-    locked with those that are freed, in the one order.  Raises WrongState where there are not so many.
+    locked with those that are freed, in the one order.  `for_good`: what was held is another buyer's chance now, and is
+    never granted again.  Raises WrongState where there are not so many, or, for good, where a part is an order's own.
     """
     rows = await queries.lock_rows(tx, ids=_unique(hold_ids))
+    if for_good:
+        if any(row.state in _ORDERED for row in rows):
+            raise WrongState(
+                hold_id=str(rows[0].id), states=sorted({row.state.value for row in rows}), for_good=True
+            )
+        await _lock_wanted(tx, rows, wanted)
+        freed = await _free(tx, rows, HoldState.RELEASED, reason)
+        await queries.end_for_good(tx, ids=_unique(hold_ids))
+        return freed
     if units is None:
         return await _free(tx, rows, HoldState.RELEASED, reason)
     rows = await exactly(tx, rows, units, HoldState.ALLOCATED)
-    pool_ids = sorted({row.pool_id for row in rows} | {each.pool_id for each in wanted})
-    variant_ids = sorted({*units, *(line.variant_id for each in wanted for line in each.lines)})
-    async with together(tx):
-        await limit_sql.lock_limits(tx, pool_ids=pool_ids)
-    levels = await batch_sql.lock_levels(tx, pool_ids=pool_ids, lenders_too=True, variant_ids=variant_ids)
-    await levels.fetchall()
+    await _lock_wanted(tx, rows, wanted)
     freed = await _free(tx, rows, HoldState.RELEASED, reason)
     await joining_queries.set_apart(
         tx, hold_id=rows[0].id, parts=[row.part for row in rows], becomes=new_id()
@@ -93,18 +99,9 @@ async def release(
     return freed
 
 
-async def end_for_good(
-    tx: Tx, *, shop_id: int, hold_ids: Sequence[UUID], reason: str, wanted: Sequence[Request] = ()
-) -> list[Freed] | None:
-    """Held → released, and never granted again: the chance is another buyer's now.  None, and nothing was done, where a
-    part of it is an order's own.
-
-    `wanted`: what is reserved in this transaction afterwards, whose levels are locked with those that are freed, in the
-    one order.
-    """
-    rows = await queries.lock_rows(tx, ids=_unique(hold_ids))
-    if any(row.state in _ORDERED or row.shop_id != shop_id for row in rows):
-        return None
+async def _lock_wanted(tx: Tx, rows: Sequence[Row], wanted: Iterable[Request]) -> None:
+    """The levels that are freed, and those of what is reserved afterwards."""
+    wanted = list(wanted)
     pool_ids = sorted({row.pool_id for row in rows} | {each.pool_id for each in wanted})
     variant_ids = sorted(
         {row.variant_id for row in rows} | {line.variant_id for each in wanted for line in each.lines}
@@ -113,9 +110,6 @@ async def end_for_good(
         await limit_sql.lock_limits(tx, pool_ids=pool_ids)
     levels = await batch_sql.lock_levels(tx, pool_ids=pool_ids, lenders_too=True, variant_ids=variant_ids)
     await levels.fetchall()
-    freed = await _free(tx, rows, HoldState.RELEASED, reason)
-    await queries.end_for_good(tx, shop_id=shop_id, ids=_unique(hold_ids))
-    return freed
 
 
 async def expire(tx: Tx, *, limit: int = 1000) -> list[Freed]:

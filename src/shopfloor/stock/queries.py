@@ -230,13 +230,12 @@ async def rows_of_buyer(tx: Tx, *, shop_id: int, buyer: UUID) -> list[Row]:
     )
 
 
-async def end_for_good(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> None:
+async def end_for_good(tx: Tx, *, ids: Sequence[UUID]) -> None:
     await tx.run(
         """
         INSERT INTO stock.ended (hold_id, shop_id)
-        SELECT id, %(shop_id)s FROM unnest(%(ids)s::uuid[]) AS u (id) ORDER BY id ON CONFLICT DO NOTHING
+        SELECT DISTINCT id, shop_id FROM stock.hold WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id ON CONFLICT DO NOTHING
         """,
-        shop_id=shop_id,
         ids=list(ids),
     )
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from shopfloor.kernel.route_access import public
 from shopfloor.web import (
+    auctions,
     browse,
     cart,
     checkout,
@@ -91,6 +92,9 @@ from shopfloor.web.console import (
     webhooks,
 )
 from shopfloor.web.console import (
+    auctions as auction_desk,
+)
+from shopfloor.web.console import (
     customers as customer_desk,
 )
 from shopfloor.web.console import (
@@ -113,7 +117,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, giveaway_desk, room_cards, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores,
+        sign_in, account, overview, networks, shows, studio, giveaway_desk, auction_desk, room_cards, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores,
         product_import, product_grid, product_pictures, products, stock_grid, stock_papers, stock, suppliers, receiving, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip
@@ -137,6 +141,7 @@ def routers() -> list[APIRouter]:
         waitlist_pages.router,
         coupons.router,
         giveaways.router,
+        auctions.router,
         polls.router,
         customers.router,
         customer_account.router,

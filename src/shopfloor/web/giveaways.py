@@ -7,11 +7,10 @@ from uuid import UUID
 from fastapi import Form, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from shopfloor import accounts, auth, chat, customers, giveaways, live, purchases
+from shopfloor import accounts, chat, customers, giveaways, live, purchases
 from shopfloor.accounts import Shop
-from shopfloor.auth.api import SESSION_COOKIE
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.database import DatabaseAway, Tx
+from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.route_access import public
@@ -22,6 +21,7 @@ from shopfloor.shoppers.api import Shopper
 from shopfloor.web.customers import customer_of, network_of, private_page
 from shopfloor.web.languages import N_, language_of, speak
 from shopfloor.web.refusals import message_of
+from shopfloor.web.staff import is_staff
 from shopfloor.web.templating import flash
 
 router = Router(prefix="/s/{shop}/giveaways", include_in_schema=False)
@@ -119,7 +119,7 @@ async def _entered(request: Request, shop: str, giveaway_id: int, shopper: UUID,
         found = await accounts.shop_by_slug(tx, shop)
         giveaway = await giveaways.giveaway(tx, shop_id=found.id, giveaway_id=giveaway_id)
         customer = await _account(tx, request, found, shopper)
-        if await _is_staff(tx, request, found, customer):
+        if await is_staff(tx, request, found, customer):
             raise giveaways.StaffExcluded
         name = await chat.public_name(tx, show_id=giveaway.show_id, shopper=shopper)
     entering = giveaways.Entering(
@@ -130,24 +130,6 @@ async def _entered(request: Request, shop: str, giveaway_id: int, shopper: UUID,
     )
     entries = services_of(request).part(giveaways.Entries)
     return found, await entries.enter(entering, shop_id=found.id, giveaway_id=giveaway_id)
-
-
-async def _is_staff(tx: Tx, request: Request, shop: Shop, customer: customers.Customer | None) -> bool:
-    """Whether this browser is signed in to the console of the shop, or to an account of somebody who works there."""
-    token = request.cookies.get(SESSION_COOKIE)
-    if token:
-        try:
-            await auth.actor(tx, token, shop.slug)
-        except DatabaseAway:
-            raise
-        except Refusal:
-            pass
-        else:
-            return True
-    if customer is None or not customer.email:
-        return False
-    staff = {each.email.lower() for each in await accounts.members(tx, shop_id=shop.id)}
-    return customer.email.lower() in staff
 
 
 @router.post("/{giveaway_id}/claim")

@@ -18,6 +18,7 @@ from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import now
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web import languages
+from shopfloor.web.auctions import WORDS as AUCTION_WORDS
 from shopfloor.web.room import WORDS, seen_room
 from shopfloor.web.shared_pages import reader_of, sources_of
 from shopfloor.web.templating import page_text
@@ -55,7 +56,8 @@ async def overlay(
         title=language.localised(seen.show.titles, seen.show.title),
         side=side,
         drawing=Markup(drawing.svg_inline(border=1, omitsize=True)),  # noqa: S704 -- made by segno of our own address
-        words={key: language.words.gettext(WORDS[key]) for key in _WORDS},
+        words={key: language.words.gettext(WORDS[key]) for key in _WORDS}
+        | {key: language.words.gettext(text) for key, text in AUCTION_WORDS.items()},
         island_data={
             "state": seen.state,
             "chat": [line.as_json() for line in seen.lines],

@@ -225,6 +225,18 @@ class GiveawayNote:
 
 
 @dataclass(frozen=True, slots=True)
+class AuctionNote:
+    """An auction as the page without scripts tells of it.  `price`: the current bid, or the start."""
+
+    id: int
+    title: str
+    price: Money
+    bids: int
+    state: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PollNote:
     """A poll as the page without scripts tells of it; each answer with its votes."""
 
@@ -309,6 +321,7 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
         wish_id=Slot.WISH_ID.mark,
         featured=shown,
         giveaway=None if state.giveaway is None else _giveaway_note(state.giveaway),
+        auction=None if state.auction is None else _auction_note(state.auction, language),
         poll=None if state.poll is None else _poll_note(state.poll),
         coupon=None if state.coupon is None else _coupon_note(state.coupon),
         poster=data["poster"],
@@ -461,6 +474,17 @@ def _giveaway_note(found: rooms.GiveawayState) -> GiveawayNote:
         datetime.fromtimestamp(found.closes_at / 1000, UTC),
         found.waits,
         found.drawn,
+    )
+
+
+def _auction_note(found: rooms.AuctionState, language: Language) -> AuctionNote:
+    return AuctionNote(
+        found.id,
+        language.localised(found.titles, found.title),
+        Money(found.asked_minor if found.price_minor is None else found.price_minor, found.currency),
+        found.bids,
+        found.state,
+        datetime.fromtimestamp(found.ends_at / 1000, UTC),
     )
 
 

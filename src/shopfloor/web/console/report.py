@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from babel import numbers
 from starlette.responses import Response
 
-from shopfloor import catalog, chat, integrity, live, metrics, polls, reports, statements
+from shopfloor import auctions, catalog, chat, integrity, live, metrics, polls, reports, statements
 from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -210,6 +210,7 @@ async def page(desk: Reader, show_id: Id) -> Response:
         signed = await statements.of_show(tx, shop_id=shop_id, show_id=show_id)
         judged = await integrity.summary(tx, shop_id=shop_id, show_id=show_id)
         asked = await polls.polls(tx, shop_id=shop_id, show_id=show_id)
+        lots = await auctions.auctions(tx, shop_id=shop_id, show_id=show_id)
     now_made = making(desk, state, missing=report is None)
     if report is None:
         if now_made is not None and isinstance(now_made.refusal, metrics.UnknownShow):
@@ -229,6 +230,7 @@ async def page(desk: Reader, show_id: Id) -> Response:
         headlines=[figures[key] for key in HEADLINES],
         judged=judged,
         polls=asked,
+        lots=lots,
         waterfall=[] if judged is None else waterfall(desk, judged),
         funnel=funnel(report, figures, desk),
         drawing=chart(report, names.product),

@@ -19,7 +19,7 @@ from shopfloor.kernel.values import Money, now
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web import https
 from shopfloor.web.chat_reasons import REASONS
-from shopfloor.web.console import giveaways, room_cards, unpaid
+from shopfloor.web.console import auctions, giveaways, room_cards, unpaid
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of
 from shopfloor.web.console.networks import crowds
@@ -152,6 +152,8 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         sales = await _sales(tx, desk, show)
         prize = await giveaways.shown(tx, desk, show_id)
         cards = await room_cards.shown(tx, desk, show_id)
+        shown_now = state.featured_id
+        lot = await auctions.shown(tx, desk, show_id, rows.get(shown_now) if shown_now else None)
     camera = (
         services_of(desk.request).part(media.MediaServer).status(show.channel_id) if show.channel_id else None
     )
@@ -190,6 +192,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         basket=basket,
         sales=sales,
         prize=prize,
+        lot=lot,
         cards=cards,
         warnings=warnings(desk, camera) if camera is not None else [],
         checks=checks,

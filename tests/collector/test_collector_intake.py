@@ -266,6 +266,7 @@ def test_bad_events_can_be_judged_again_as_of_when_they_came() -> None:
     bad = one({**GOOD, "type": "orders.order_paid"})
     assert isinstance(bad, Bad)
 
-    again = parse_again(bad.raw.replace(b"orders.order_paid", b"view_item"), received=NOW, viewer=bad.viewer)
+    raw = bad.raw.replace(b"orders.order_paid", b"view_item")
+    again = parse_again(raw, received=NOW, viewer=bad.viewer, site=bad.site)
 
     assert again == good(GOOD)

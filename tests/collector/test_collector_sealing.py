@@ -295,7 +295,8 @@ async def test_bad_events_are_kept_with_reason_and_bytes_and_can_be_replayed(
 ) -> None:
     raw = json.dumps({"id": "later", "type": "share", "data": {"shop_id": 1}}).encode()
     one = await make()
-    await one.append([Bad("later", "server_only", raw, "v"), Bad("#1", "json", b"\xff\x00", None)])
+    partner = "https://blog.example"
+    await one.append([Bad("later", "server_only", raw, "v", partner), Bad("#1", "json", b"\xff\x00", None)])
     await one.seal()
     (line,) = manifest.read(directory)
 
@@ -306,6 +307,8 @@ async def test_bad_events_are_kept_with_reason_and_bytes_and_can_be_replayed(
     assert await one.replay(["server_only"]) == (0, 0)
     await one.seal()
     assert ids(directory) == ["later"]
+    (extra,) = collector.lake.open(directory).table(names=["extra"])["extra"].to_pylist()
+    assert json.loads(extra) == {"site": partner}
     assert sound(directory)
 
 

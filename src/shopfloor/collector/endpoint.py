@@ -126,7 +126,9 @@ class Endpoint:
             entries = parse(body, received=now(), viewer=None if viewer is None else str(viewer), site=site)
         except Malformed:
             # Kept as well: what a broken client sends is the only trace of what it meant to say.
-            await self._collector.append([Bad("#body", "malformed", body[:4096], viewer and str(viewer))])
+            await self._collector.append(
+                [Bad("#body", "malformed", body[:4096], viewer and str(viewer), site)]
+            )
             raise
         results = await self._collector.append(entries) if entries else []
         return {result.id: result.outcome for result in results}

@@ -72,9 +72,9 @@ def parse(body: bytes, *, received: datetime, viewer: str | None, site: str | No
     ]
 
 
-def parse_again(raw: bytes, *, received: datetime, viewer: str | None) -> Entry:
+def parse_again(raw: bytes, *, received: datetime, viewer: str | None, site: str | None) -> Entry:
     """Judge one event that was bad before by the rules of today, as of the time it first came in."""
-    return _one(raw, 0, received=received, viewer=viewer, site=None)
+    return _one(raw, 0, received=received, viewer=viewer, site=site)
 
 
 def event_time(created: datetime | None, sent: datetime | None, received: datetime) -> tuple[datetime, bool]:
@@ -133,7 +133,7 @@ def _one(raw: bytes, index: int, *, received: datetime, viewer: str | None, site
             name = given
         return _event(fields, received=received, viewer=viewer, site=site)
     except _Wrong as wrong:
-        return Bad(name, str(wrong), raw[:MAX_EVENT], viewer)
+        return Bad(name, str(wrong), raw[:MAX_EVENT], viewer, site)
 
 
 def _check_names(raw: bytes) -> None:

@@ -58,6 +58,7 @@ class Bad(msgspec.Struct, frozen=True, array_like=True, tag="bad", tag_field="ki
     reason: str
     raw: bytes
     viewer: str | None = None
+    site: str | None = None
 
 
 Entry = Event | Bad

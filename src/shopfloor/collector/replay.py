@@ -44,7 +44,7 @@ def judge(directory: Path, reasons: Collection[str] | None = None) -> Iterator[J
             for place, (kept, raw) in enumerate(sealer.read_bad(store, single)):
                 if place in taken or (reasons is not None and kept.reason not in reasons):
                     continue
-                entry = parse_again(raw, received=kept.received_at, viewer=kept.viewer)
+                entry = parse_again(raw, received=kept.received_at, viewer=kept.viewer, site=kept.site)
                 if isinstance(entry, Event):
                     good[place] = entry
                 else:
@@ -65,7 +65,7 @@ def bad_events(view: Lake, since: datetime, until: datetime) -> Iterator[Bad]:
             single = msgspec.structs.replace(commit.line, bad_files=[file])
             for place, (kept, raw) in enumerate(sealer.read_bad(view.snapshot.store, single)):
                 if place not in taken and since <= kept.received_at <= until:
-                    yield Bad(kept.id, kept.reason, raw, kept.viewer)
+                    yield Bad(kept.id, kept.reason, raw, kept.viewer, kept.site)
     yield from (bad for received, bad in view.bad_tail if since <= received <= until)
 
 

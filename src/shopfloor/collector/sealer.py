@@ -56,6 +56,7 @@ class BadLine:
     viewer: str | None
     raw: str
     encoding: str
+    site: str | None = None
 
 
 def seal(directory: Path, wanted: Sequence[SegmentId]) -> list[Sealed]:
@@ -224,7 +225,7 @@ def _bad_line(received: datetime, bad: Bad) -> BadLine:
         raw, encoding = bad.raw.decode(), "utf-8"
     except UnicodeDecodeError:
         raw, encoding = base64.b64encode(bad.raw).decode(), "base64"
-    return BadLine(received, bad.id, bad.reason, bad.viewer, raw, encoding)
+    return BadLine(received, bad.id, bad.reason, bad.viewer, raw, encoding, bad.site)
 
 
 def read_bad(place: Path | Storage, line: Line) -> list[tuple[BadLine, bytes]]:

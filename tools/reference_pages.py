@@ -13,11 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import schemas
-
-from shopfloor import collector, metrics
+from shopfloor import collector, metrics, schemas
 from shopfloor.collector.facts import EXPLODED, LEFT_OUT
 from shopfloor.collector.vocabulary import SERVER_ONLY
 from shopfloor.metrics.engine import metric_sql
@@ -71,8 +67,9 @@ def events_page() -> str:
         "",
         "Everything that happens becomes an event in the lake, exactly once. This page is made from the code",
         "by `tools/reference_pages.py`; a test holds them equal. As JSON Schema (2020-12): [what `POST /e`",
-        "takes](schemas/browser.json), [every fact](schemas/facts.json), [a row of the lake](schemas/lake.json). They",
-        "only grow: a later release adds fields and events, and takes none away; readers ignore what they do not know.",
+        "takes](schemas/browser.json), [every fact](schemas/facts.json), [a row of the lake](schemas/lake.json); a shop",
+        "serves those of its release under `/schemas/`. They only grow: a later release adds fields and events, and takes none",
+        "away; readers ignore what they do not know.",
         "",
         "## Columns",
         "",

@@ -41,6 +41,7 @@ from shopfloor import (
     promotions,
     purchases,
     rooms,
+    schemas,
     shop_borders,
     shoppers,
     specification,
@@ -341,7 +342,7 @@ def build(node: Node) -> ASGIApp:
             ],
         ),
     )
-    for router in (probes, *(module.router for module in JSON), *web.routers()):
+    for router in (probes, schemas.router, *(module.router for module in JSON), *web.routers()):
         add_routes(pages, router)
     http.lead_to_path_without_slash(pages)
     known = node.public if node.settings.serves_https else node.settings.public

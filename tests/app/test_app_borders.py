@@ -18,7 +18,7 @@ OPEN = {
     ("POST", "/v1/session/code"), ("POST", "/sign-in/code"),
     ("POST", "/v1/password-reset"), ("GET", "/reset/{token}"), ("POST", "/reset/{token}"),
     ("POST", "/v1/session"), ("DELETE", "/v1/session"), ("POST", "/v1/claim"), ("POST", "/v1/invitations/join"),
-    ("GET", "/trust"), ("GET", "/trust/shopfloor.crt"), ("GET", "/robots.txt"), ("GET", "/e.js"), ("GET", "/favicon.ico"), ("GET", "/sitemap.xml"),
+    ("GET", "/trust"), ("GET", "/trust/shopfloor.crt"), ("GET", "/robots.txt"), ("GET", "/e.js"), ("GET", "/schemas/{name}.json"), ("GET", "/favicon.ico"), ("GET", "/sitemap.xml"),
     ("GET", "/sitemap-shops.xml"), ("GET", "/sitemap-products-{part}.xml"),
     ("GET", "/"), ("POST", "/language"), ("GET", "/s/{shop}"), ("GET", "/s/{shop}/p/{product_id}"), ("GET", "/s/{shop}/search"), ("GET", "/s/{shop}/collections/{handle}"), ("GET", "/s/{shop}/pages/{kind}"),
     ("GET", "/s/{shop}/live/{show_id}/chat"), ("GET", "/s/{shop}/live/{show_id}/chat/lines"),

@@ -21,6 +21,7 @@ import pytest
 from tests.app.running import Owner, Running
 from tests.waiting import PATIENCE, until
 
+from shopfloor import schemas
 from shopfloor.kernel.headers import HEADERS
 
 SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
@@ -80,6 +81,16 @@ def test_cameras_are_told_the_address_of_the_server_whatever_the_request_calls_i
     assert page.status_code == 200
     assert node.publish_to in page.text
     assert "evil.example" not in page.text
+
+
+def test_every_shop_serves_the_schemas_of_what_it_takes_and_keeps(node: Running) -> None:
+    elsewhere = {"origin": "https://analyst.example"}
+    for name, schema in schemas.every().items():
+        answer = ask(node, "GET", f"/schemas/{name}.json", headers=elsewhere)
+        assert answer.json() == schema
+        assert answer.headers["content-type"] == "application/schema+json"
+        assert answer.headers["access-control-allow-origin"] == "*"
+    assert ask(node, "GET", "/schemas/orders.json").status_code == 404
 
 
 def test_robots_are_told_where_to_go_and_where_not(node: Running, owner: Owner) -> None:

@@ -12,22 +12,22 @@ from uuid import UUID
 import jsonschema_rs
 import pytest
 
-from shopfloor import collector
+from shopfloor import collector, schemas
 from shopfloor.collector.facts import LEFT_OUT
 from shopfloor.collector.intake import parse
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-import schemas
+import kept_schemas
 
-KEPT = json.loads(schemas.KEPT.read_text())
+KEPT = json.loads(kept_schemas.KEPT.read_text())
 NOW = schemas.every()
 MOMENT = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 BROWSER = jsonschema_rs.validator_for(NOW["browser"])
 
 
 def test_the_schemas_only_grow() -> None:
-    """What is new is kept from the next release on: `python tools/schemas.py --keep`."""
-    assert schemas.broken(KEPT, NOW) == []
+    """What is new is kept from the next release on: `python tools/kept_schemas.py --keep`."""
+    assert kept_schemas.broken(KEPT, NOW) == []
 
 
 def test_all_schemas_are_schemas() -> None:
@@ -71,7 +71,7 @@ def browser(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_what_would_break_somebody_is_said(changed: dict[str, Any], said: str | None) -> None:
-    assert schemas.broken(NOW, changed) == ([] if said is None else [said])
+    assert kept_schemas.broken(NOW, changed) == ([] if said is None else [said])
 
 
 @pytest.mark.parametrize(

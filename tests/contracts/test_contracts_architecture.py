@@ -13,7 +13,7 @@ SOURCE = Path(shopfloor.__file__).parent
 ROOT = Path(__file__).parents[2]
 FILES = sorted(SOURCE.rglob("*.py"))
 COMPOSITION = {
-    "app", "telemetry", "wiring", "worker", "audit", "access", "retention", "backup", "backup_commands", "cli", "demo", "job_commands", "job_handlers",
+    "app", "telemetry", "wiring", "worker", "audit", "access", "retention", "backup", "backup_commands", "schemas", "cli", "demo", "job_commands", "job_handlers",
     "lake_commands", "message_commands", "statement_commands", "verify_commands", "loadtest", "__main__",
 }  # fmt: skip
 # An edge may use the edges of modules below: `accounts.api` is who-may of every route.

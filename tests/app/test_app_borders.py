@@ -21,7 +21,7 @@ OPEN = {
     ("GET", "/trust"), ("GET", "/trust/shopfloor.crt"), ("GET", "/robots.txt"), ("GET", "/e.js"), ("GET", "/schemas/{name}.json"), ("GET", "/favicon.ico"), ("GET", "/sitemap.xml"),
     ("GET", "/sitemap-shops.xml"), ("GET", "/sitemap-products-{part}.xml"),
     ("GET", "/"), ("POST", "/language"), ("GET", "/s/{shop}"), ("GET", "/s/{shop}/p/{product_id}"), ("GET", "/s/{shop}/search"), ("GET", "/s/{shop}/collections/{handle}"), ("GET", "/s/{shop}/pages/{kind}"),
-    ("GET", "/s/{shop}/live/{show_id}/chat"), ("GET", "/s/{shop}/live/{show_id}/chat/lines"),
+    ("GET", "/s/{shop}/live/{show_id}/calendar.ics"), ("GET", "/s/{shop}/calendar.ics"), ("GET", "/s/{shop}/live/{show_id}/chat"), ("GET", "/s/{shop}/live/{show_id}/chat/lines"),
     ("GET", "/s/{shop}/live/{show_id}/clip/{interval_id}"), ("GET", "/s/{shop}/accent.css"),
     ("GET", "/s/{shop}/replays"), ("GET", "/s/{shop}/cart"), ("POST", "/s/{shop}/cart"),
     ("GET", "/embed.js"), ("GET", "/s/{shop}/embed"), ("GET", "/s/{shop}/live/{show_id}/embed"), ("POST", "/s/{shop}/embed/pass"), ("POST", "/s/{shop}/embed/open"),

@@ -146,6 +146,10 @@ ROWS_OF = {
 # What stands whole on the first page, whatever else is turned: pattern and rows.
 WHOLE = {
     "/s/{shop}": (r'/live/(\d+)"', "SELECT id FROM live.show WHERE status <> 'ended'"),
+    "/s/{shop}/calendar.ics": (
+        r"URL:.*/live/(\d+)\r",
+        "SELECT id FROM live.show WHERE status = 'planned' AND starts_at IS NOT NULL",
+    ),
     "/console/{shop}": (r'/shows/(\d+)/studio"', "SELECT id FROM live.show WHERE status = 'live'"),
     "/console/{shop}/shows": (
         r'/shows/(\d+)(?:/studio)?"',
@@ -182,7 +186,7 @@ WHOLE = {
 }
 # Pages about one thing: what they list is bounded by it, or they list nothing.
 ONE_THING = {
-    "/design", "/design/themes.css", "/e.js", "/schemas/{name}.json",
+    "/design", "/design/themes.css", "/e.js", "/schemas/{name}.json", "/s/{shop}/live/{show_id}/calendar.ics",
     "/s/{shop}/p/{product_id}", "/s/{shop}/live/{show_id}", "/s/{shop}/live/{show_id}/overlay", "/s/{shop}/live/{show_id}/chat/lines", "/s/{shop}/live/{show_id}/clip/{interval_id}", "/s/{shop}/checkout/{hold_id}",
     "/embed.js", "/s/{shop}/embed", "/s/{shop}/live/{show_id}/embed", "/console/{shop}/embeds",
     "/s/{shop}/orders/{order_id}", "/reset/{token}", "/claim/{token}", "/join/{token}", "/sign-in", "/robots.txt",

@@ -177,10 +177,15 @@ function StageWords({ view, model }: { readonly view: View; readonly model: Room
         <p class="soft">{say("not_yet")}</p>
         <p class="stage-title">{inWords(show.title, show.titles, model.language)}</p>
         {model.starts !== null && (
-          <p>
-            {say("starts_at", { time: model.starts.words })}
-            <Until model={model} at={model.starts.at} />
-          </p>
+          <>
+            <p>
+              {say("starts_at", { time: model.starts.words })}
+              <Until model={model} at={model.starts.at} />
+            </p>
+            <a class="button" href={`${show.id}/calendar.ics`}>
+              {say("add_to_calendar")}
+            </a>
+          </>
         )}
         {isNear && <p class="soft">{say("stay_here")}</p>}
       </div>

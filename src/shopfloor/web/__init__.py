@@ -10,6 +10,7 @@ from shopfloor.kernel.route_access import public
 from shopfloor.web import (
     auctions,
     browse,
+    calendars,
     cart,
     checkout,
     coupons,
@@ -132,6 +133,7 @@ def routers() -> list[APIRouter]:
         verify.router,
         elsewhere.router,
         room.router,
+        calendars.router,
         overlay.router,
         embedded.router,
         replays.router,

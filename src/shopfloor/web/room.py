@@ -40,6 +40,7 @@ _RECENT: Final = 50
 
 # What the island says.  `%(n)s` and the like are filled in the browser.
 WORDS: Final = {
+    "add_to_calendar": N_("Add to calendar"),
     "all_offers": N_("All offers (%(n)s)"),
     "act.answered": N_("Answered"),
     "act.hide": N_("Hide"),

@@ -186,7 +186,7 @@ WHOLE = {
 }
 # Pages about one thing: what they list is bounded by it, or they list nothing.
 ONE_THING = {
-    "/design", "/design/themes.css", "/e.js", "/schemas/{name}.json", "/s/{shop}/live/{show_id}/calendar.ics",
+    "/design", "/design/themes.css", "/e.js", "/s/{shop}/live/{show_id}/calendar.ics",
     "/s/{shop}/p/{product_id}", "/s/{shop}/live/{show_id}", "/s/{shop}/live/{show_id}/overlay", "/s/{shop}/live/{show_id}/chat/lines", "/s/{shop}/live/{show_id}/clip/{interval_id}", "/s/{shop}/checkout/{hold_id}",
     "/embed.js", "/s/{shop}/embed", "/s/{shop}/live/{show_id}/embed", "/console/{shop}/embeds",
     "/s/{shop}/orders/{order_id}", "/reset/{token}", "/claim/{token}", "/join/{token}", "/sign-in", "/robots.txt",

@@ -308,6 +308,44 @@ async def test_what_other_pages_did_is_written_down(make_market: MakeMarket) -> 
     await assert_sound(market)
 
 
+async def test_undone_twice_before_anybody_hears_of_it_it_waits_for_nobody(make_market: MakeMarket) -> None:
+    market = await make_market(10)
+    parcel, code = await ready(market, await store(market))
+    hear = [each("pickups", pickups.HEARD)]
+    await drain(market.db, hear)
+    await give(market, parcel, code=code)
+    for _ in range(2):
+        async with market.db.transaction() as tx:
+            await orders.shipping.undo_step(tx, shop_id=market.shop_id, parcel_id=parcel.id, actor=ME)
+    await drain(market.db, hear)
+    withdrawn = await pickup(market, parcel)
+    assert (withdrawn.state, withdrawn.proof) == (pickups.State.WITHDRAWN, None)
+
+    async with market.db.transaction() as tx:
+        await pickups.make_ready(tx, shop_id=market.shop_id, parcel_id=parcel.id, actor=ME)
+    await drain(market.db, hear)
+    await give(market, parcel, code=(await pickup(market, parcel)).code)
+    assert (await pickup(market, parcel)).proof is pickups.Proof.CODE
+    await assert_sound(market)
+
+
+async def test_handed_over_on_another_page_it_is_not_released_before_that_is_heard(
+    make_market: MakeMarket,
+) -> None:
+    market = await make_market(10)
+    parcel, _ = await ready(market, await store(market))
+    await overdue(market, parcel)
+    async with market.db.transaction() as tx:
+        await orders.shipping.send_parcel(tx, shop_id=market.shop_id, parcel_id=parcel.id, actor=ME)
+    assert await pickups.release(market.db) == 0
+    await drain(market.db, [each("pickups", pickups.HEARD)])
+    found = await pickup(market, parcel)
+    assert (found.state, found.proof) == (pickups.State.HANDED_OVER, pickups.Proof.NONE)
+    [told] = await market.facts("pickups.pickup_handed_over")
+    assert told["parcel_id"] == str(parcel.id)
+    await assert_sound(market)
+
+
 async def test_part_of_it_is_missing_and_the_rest_is_collected(make_market: MakeMarket) -> None:
     market = await make_market(10)
     at = await store(market)

@@ -294,6 +294,12 @@ async def _take_back(
     found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)
     number_of(found)
     by_position = {line.position: line for line in lines}
+    # Variants come back one after the other: their books in the one order, before any of them.
+    await inventory.LedgerSession.of_variants(
+        tx,
+        shop_id=shop_id,
+        variant_ids={by_position[each.position].variant_id for each in back if each.position in by_position},
+    )
     taken = beyond = tax = 0
     units_beyond: dict[int, int] = {}
     shelved: dict[int, int] = {}

@@ -32,7 +32,6 @@ class ParcelUndone:
 
     shop_id: int
     parcel_id: UUID
-    was: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ async def _collected(tx: Tx, fact: ParcelCollected) -> None:
 
 async def _undone(tx: Tx, fact: ParcelUndone) -> None:
     parcel = await fulfilment.parcel(tx, shop_id=fact.shop_id, parcel_id=fact.parcel_id)
-    await service.undone(tx, parcel, was=fact.was)
+    await service.undone(tx, parcel)
 
 
 async def _cancelled(tx: Tx, fact: OrderCancelled) -> None:

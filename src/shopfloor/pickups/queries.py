@@ -54,6 +54,17 @@ async def pickups(tx: Tx, *, shop_id: int, order_id: UUID) -> list[Pickup]:
     )
 
 
+async def ready_among(tx: Tx, *, shop_id: int, parcel_ids: Sequence[UUID]) -> list[UUID]:
+    cursor = await tx.connection.execute(
+        """
+        SELECT parcel_id FROM pickups.pickup
+         WHERE shop_id = %(shop_id)s AND parcel_id = ANY(%(ids)s::uuid[]) AND state = 'ready'
+        """,
+        {"shop_id": shop_id, "ids": list(parcel_ids)},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def pickup(tx: Tx, *, shop_id: int, parcel_id: UUID) -> Pickup | None:
     return await tx.first(
         Pickup,
@@ -150,6 +161,18 @@ async def wait_again(tx: Tx, *, parcel_id: UUID, at_least_until: datetime) -> in
         """,
         parcel_id=parcel_id,
         until=at_least_until,
+    )
+
+
+async def withdraw_parcel(tx: Tx, *, parcel_id: UUID, at: datetime) -> int:
+    """It wasn't ready after all, whether it was said to wait or to be handed over."""
+    return await tx.run(
+        """
+        UPDATE pickups.pickup SET state = 'withdrawn', proof = NULL, note = '', ended_at = %(at)s, ended_by = ''
+         WHERE parcel_id = %(parcel_id)s AND state IN ('ready', 'handed_over')
+        """,
+        parcel_id=parcel_id,
+        at=at,
     )
 
 

@@ -116,6 +116,11 @@ async def waiting(tx: Tx, *, shop_id: int, parcel_id: UUID) -> Waiting:
     return found
 
 
+async def ready_among(tx: Tx, *, shop_id: int, parcel_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these parcels wait in a store, to be handed over to who proves that they are theirs."""
+    return set(await queries.ready_among(tx, shop_id=shop_id, parcel_ids=parcel_ids))
+
+
 async def _parcel(tx: Tx, shop_id: int, parcel_id: UUID) -> Parcel:
     try:
         parcel = await fulfilment.parcel(tx, shop_id=shop_id, parcel_id=parcel_id)
@@ -310,13 +315,15 @@ async def collected_elsewhere(tx: Tx, *, shop_id: int, parcel_id: UUID) -> None:
         await _tell_handed_over(tx, parcel, fresh)
 
 
-async def undone(tx: Tx, parcel: Parcel, *, was: str) -> None:
-    """A step of it was a mistake: it waits again, a day at least, or it wasn't ready after all."""
-    ready = parcel.state is fulfilment.State.READY_TO_COLLECT
-    if was == fulfilment.State.COLLECTED and ready:
+async def undone(tx: Tx, parcel: Parcel) -> None:
+    """A step of it was a mistake: it waits again, a day at least, or it wasn't ready after all.
+
+    What counts is where it stands now: several steps may have been undone before this is heard.
+    """
+    if parcel.state is fulfilment.State.READY_TO_COLLECT:
         await queries.wait_again(tx, parcel_id=parcel.id, at_least_until=now() + timedelta(days=1))
-    elif was == fulfilment.State.READY_TO_COLLECT and not ready and parcel.state in fulfilment.HERE:
-        await queries.end(tx, parcel_id=parcel.id, state=State.WITHDRAWN.value, at=now(), by="")
+    elif parcel.state in fulfilment.HERE:
+        await queries.withdraw_parcel(tx, parcel_id=parcel.id, at=now())
 
 
 async def withdraw(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
@@ -375,6 +382,9 @@ async def _release_one(tx: Tx, found: Pickup) -> bool:
     own = next(each for each in parcels if each.id == found.parcel_id)
     view = await orders.order(tx, shop_id=found.shop_id, order_id=found.order_id)
     cancelled = view.order.status is orders.Status.CANCELLED
+    if own.state is fulfilment.State.COLLECTED:
+        # Handed over on another page; who did it is heard of in a moment.
+        return False
     if cancelled or own.state is not fulfilment.State.READY_TO_COLLECT:
         await queries.end(tx, parcel_id=found.parcel_id, state=State.WITHDRAWN.value, at=now(), by="")
         return False

@@ -2,12 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, LiteralString
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.paging import MOST_COUNTED
 from shopfloor.kernel.records import dataclass
 from shopfloor.stock_control.models import Count, CountLine, CountListed, Variance
+
+_COUNT: Final[LiteralString] = """
+        SELECT id, shop_id, number, location_id, name, is_blind, state, reason, person_id, created_at, posted_at
+          FROM stock_control.count
+"""
+_LINE: Final[LiteralString] = """
+        SELECT count_id, variant_id, round, seen, counted, late, first_at, last_at, moved, left_out, applied, person_id
+          FROM stock_control.count_line
+"""
 
 
 async def next_number(tx: Tx, *, shop_id: int) -> int:
@@ -49,10 +59,7 @@ async def insert_count(
 async def count(tx: Tx, *, shop_id: int, count_id: int) -> Count | None:
     return await tx.first(
         Count,
-        """
-        SELECT id, shop_id, number, location_id, name, is_blind, state, reason, person_id, created_at, posted_at
-          FROM stock_control.count WHERE shop_id = %(shop_id)s AND id = %(count_id)s
-        """,
+        _COUNT + "WHERE shop_id = %(shop_id)s AND id = %(count_id)s",
         shop_id=shop_id,
         count_id=count_id,
     )
@@ -62,10 +69,7 @@ async def share_count(tx: Tx, *, shop_id: int, count_id: int) -> Count | None:
     """Kept in the state it is in until we are done."""
     return await tx.first(
         Count,
-        """
-        SELECT id, shop_id, number, location_id, name, is_blind, state, reason, person_id, created_at, posted_at
-          FROM stock_control.count WHERE shop_id = %(shop_id)s AND id = %(count_id)s FOR SHARE
-        """,
+        _COUNT + "WHERE shop_id = %(shop_id)s AND id = %(count_id)s FOR SHARE",
         shop_id=shop_id,
         count_id=count_id,
     )
@@ -74,10 +78,7 @@ async def share_count(tx: Tx, *, shop_id: int, count_id: int) -> Count | None:
 async def lock_count(tx: Tx, *, shop_id: int, count_id: int) -> Count | None:
     return await tx.first(
         Count,
-        """
-        SELECT id, shop_id, number, location_id, name, is_blind, state, reason, person_id, created_at, posted_at
-          FROM stock_control.count WHERE shop_id = %(shop_id)s AND id = %(count_id)s FOR UPDATE
-        """,
+        _COUNT + "WHERE shop_id = %(shop_id)s AND id = %(count_id)s FOR UPDATE",
         shop_id=shop_id,
         count_id=count_id,
     )
@@ -99,6 +100,17 @@ async def set_state(tx: Tx, *, count_id: int, state: str, reason: str, person_id
     )
 
 
+async def is_listed(tx: Tx, *, count_id: int, variant_id: int) -> bool:
+    return await tx.value(
+        """
+        SELECT EXISTS (SELECT FROM stock_control.count_line
+                        WHERE count_id = %(count_id)s AND variant_id = %(variant_id)s)
+        """,
+        count_id=count_id,
+        variant_id=variant_id,
+    )
+
+
 async def add_lines(tx: Tx, *, shop_id: int, count_id: int, variant_ids: Sequence[int]) -> None:
     await tx.run(
         """
@@ -115,9 +127,9 @@ async def add_lines(tx: Tx, *, shop_id: int, count_id: int, variant_ids: Sequenc
 async def lock_line(tx: Tx, *, count_id: int, variant_id: int) -> CountLine | None:
     return await tx.first(
         CountLine,
-        """
-        SELECT count_id, variant_id, round, seen, counted, late, first_at, last_at, moved, left_out, applied, person_id
-          FROM stock_control.count_line WHERE count_id = %(count_id)s AND variant_id = %(variant_id)s
+        _LINE
+        + """
+         WHERE count_id = %(count_id)s AND variant_id = %(variant_id)s
            FOR NO KEY UPDATE
         """,
         count_id=count_id,
@@ -218,9 +230,8 @@ async def lines(
     """By variant, for `kernel.paging`; `show`: all, differing, moved, open (not counted yet) or scanned."""
     return await tx.every(
         CountLine,
-        """
-        SELECT count_id, variant_id, round, seen, counted, late, first_at, last_at, moved, left_out, applied, person_id
-          FROM stock_control.count_line
+        _LINE
+        + """
          WHERE shop_id = %(shop_id)s AND count_id = %(count_id)s
            AND CASE %(show)s WHEN 'differing' THEN counted - seen + late <> 0 WHEN 'moved' THEN moved AND NOT left_out
                              WHEN 'open' THEN counted IS NULL WHEN 'scanned' THEN counted IS NOT NULL ELSE true END
@@ -261,9 +272,8 @@ async def last_scanned(tx: Tx, *, count_id: int, limit: int) -> list[CountLine]:
     """The lines that were scanned last, newest first."""
     return await tx.every(
         CountLine,
-        """
-        SELECT count_id, variant_id, round, seen, counted, late, first_at, last_at, moved, left_out, applied, person_id
-          FROM stock_control.count_line
+        _LINE
+        + """
          WHERE count_id = %(count_id)s AND counted IS NOT NULL ORDER BY last_at DESC, variant_id LIMIT %(limit)s
         """,
         count_id=count_id,
@@ -312,9 +322,8 @@ async def to_apply(tx: Tx, *, count_id: int, limit: int) -> list[int]:
 async def lock_lines(tx: Tx, *, count_id: int, variant_ids: Sequence[int]) -> list[CountLine]:
     return await tx.every(
         CountLine,
-        """
-        SELECT count_id, variant_id, round, seen, counted, late, first_at, last_at, moved, left_out, applied, person_id
-          FROM stock_control.count_line
+        _LINE
+        + """
          WHERE count_id = %(count_id)s AND variant_id = ANY(%(variants)s::bigint[]) AND applied IS NULL
          ORDER BY variant_id FOR NO KEY UPDATE
         """,
@@ -347,35 +356,42 @@ class Other:
     is_applied: bool
 
 
-async def lines_at(
-    tx: Tx, *, shop_id: int, location_id: int, variant_ids: Sequence[int], since: datetime | None, lock: bool
+async def lock_lines_at(
+    tx: Tx, *, shop_id: int, location_id: int, variant_ids: Sequence[int], since: datetime | None
 ) -> list[Other]:
-    """Counted lines of these variants at a location whose last unit was scanned after `since`, in one order."""
-    if lock:
-        return await tx.every(
-            Other,
-            """
-            SELECT l.count_id, l.variant_id, l.first_at, l.last_at, l.applied IS NOT NULL AS is_applied
-              FROM stock_control.count_line AS l JOIN stock_control.count AS c ON c.id = l.count_id
-             WHERE c.shop_id = %(shop_id)s AND c.location_id = %(location_id)s AND c.state <> 'cancelled'
-               AND l.variant_id = ANY(%(variants)s::bigint[]) AND l.counted IS NOT NULL AND NOT l.left_out
-               AND (%(since)s::timestamptz IS NULL OR l.last_at > %(since)s)
-             ORDER BY l.variant_id, l.count_id FOR NO KEY UPDATE OF l
-            """,
-            shop_id=shop_id,
-            location_id=location_id,
-            variants=list(variant_ids),
-            since=since,
-        )
-    return await tx.every(
-        Other,
+    """Counted lines of these variants at a location whose last unit was scanned after `since`, locked in one order.
+
+    A line that is being scanned at this moment is waited for: whoever scans it saw the books as they were before us.
+    """
+    cursor = await tx.connection.execute(
         """
-        SELECT l.count_id, l.variant_id, l.first_at, l.last_at, l.applied IS NOT NULL AS is_applied
+        SELECT l.count_id, l.variant_id, l.first_at, l.last_at, l.applied IS NOT NULL,
+               l.counted IS NOT NULL AND NOT l.left_out
           FROM stock_control.count_line AS l JOIN stock_control.count AS c ON c.id = l.count_id
          WHERE c.shop_id = %(shop_id)s AND c.location_id = %(location_id)s AND c.state <> 'cancelled'
-           AND l.variant_id = ANY(%(variants)s::bigint[]) AND l.counted IS NOT NULL AND NOT l.left_out
-           AND (%(since)s::timestamptz IS NULL OR l.last_at > %(since)s)
-         LIMIT 1
+           AND l.variant_id = ANY(%(variants)s::bigint[])
+           AND (c.state = 'open' OR NOT l.left_out AND l.counted IS NOT NULL
+                AND (%(since)s::timestamptz IS NULL OR l.last_at > %(since)s))
+         ORDER BY l.variant_id, l.count_id FOR NO KEY UPDATE OF l
+        """,
+        {"shop_id": shop_id, "location_id": location_id, "variants": list(variant_ids), "since": since},
+    )
+    return [
+        Other(*row[:5]) for row in await cursor.fetchall() if row[5] and (since is None or row[3] > since)
+    ]
+
+
+async def may_have_lines_at(
+    tx: Tx, *, shop_id: int, location_id: int, variant_ids: Sequence[int], since: datetime
+) -> bool:
+    """Whether `lock_lines_at` can find any, also once those who scan at this moment are done."""
+    return await tx.value(
+        """
+        SELECT EXISTS (
+            SELECT FROM stock_control.count_line AS l JOIN stock_control.count AS c ON c.id = l.count_id
+             WHERE c.shop_id = %(shop_id)s AND c.location_id = %(location_id)s AND c.state <> 'cancelled'
+               AND l.variant_id = ANY(%(variants)s::bigint[])
+               AND (c.state = 'open' OR NOT l.left_out AND l.last_at > %(since)s))
         """,
         shop_id=shop_id,
         location_id=location_id,
@@ -405,26 +421,27 @@ async def reset_lines(tx: Tx, *, count_id: int, variant_ids: Sequence[int] | Non
     """To be counted anew: these, or (None) all that differ or moved."""
     return await tx.run(
         """
-        UPDATE stock_control.count_line
+        WITH due AS (
+            SELECT variant_id FROM stock_control.count_line
+             WHERE count_id = %(count_id)s AND counted IS NOT NULL
+               AND (variant_id = ANY(%(variants)s::bigint[])
+                    OR (%(variants)s::bigint[] IS NULL AND NOT left_out AND (moved OR counted - seen + late <> 0)))
+             ORDER BY variant_id FOR NO KEY UPDATE)
+        UPDATE stock_control.count_line AS l
            SET round = round + 1, seen = NULL, counted = NULL, late = 0, first_at = NULL, last_at = NULL, moved = false,
                left_out = false, person_id = NULL
-         WHERE count_id = %(count_id)s AND counted IS NOT NULL
-           AND (variant_id = ANY(%(variants)s::bigint[])
-                OR (%(variants)s::bigint[] IS NULL AND NOT left_out AND (moved OR counted - seen + late <> 0)))
+          FROM due WHERE l.count_id = %(count_id)s AND l.variant_id = due.variant_id
         """,
         count_id=count_id,
         variants=None if variant_ids is None else list(variant_ids),
     )
 
 
-async def posting(tx: Tx) -> list[Count]:
-    """Counts of any shop whose posting was begun and not finished."""
-    return await tx.every(
+async def any_posting(tx: Tx) -> Count | None:
+    """A count of any shop whose posting was begun and not finished and at which nobody works, locked; each time another."""
+    return await tx.first(
         Count,
-        """
-        SELECT id, shop_id, number, location_id, name, is_blind, state, reason, person_id, created_at, posted_at
-          FROM stock_control.count WHERE state = 'posting' ORDER BY id
-        """,
+        _COUNT + "WHERE state = 'posting' ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED",
     )
 
 

@@ -218,6 +218,9 @@ async def _add(
         return await _line(tx, count_id, variant_id)
     if variant_id not in await goods_queries.countable(tx, shop_id=shop_id, variant_ids=[variant_id]):
         raise inventory.UnknownStock(variant_id=variant_id)
+    if not await count_queries.is_listed(tx, count_id=count_id, variant_id=variant_id):
+        # Who sells it at this moment cannot see a line that comes with us, so one of us waits for the other here.
+        await inventory.LedgerSession.of_variants(tx, shop_id=shop_id, variant_ids=[variant_id])
     await count_queries.add_lines(tx, shop_id=shop_id, count_id=count_id, variant_ids=[variant_id])
     line = await _line(tx, count_id, variant_id)
     at = now() - ago if timedelta(0) < ago <= OLDEST else now()
@@ -330,8 +333,8 @@ async def post_some(tx: Tx, *, shop_id: int, count_id: int) -> bool:
         )
         return False
     await inventory.LedgerSession.of_variants(tx, shop_id=shop_id, variant_ids=due)
-    others = await count_queries.lines_at(
-        tx, shop_id=shop_id, location_id=found.location_id, variant_ids=due, since=None, lock=True
+    others = await count_queries.lock_lines_at(
+        tx, shop_id=shop_id, location_id=found.location_id, variant_ids=due, since=None
     )
     locked = await count_queries.lock_lines(tx, count_id=count_id, variant_ids=due)
     changes: dict[int, int] = {}
@@ -381,11 +384,14 @@ async def post(db: Database, *, shop_id: int, count_id: int) -> None:
 
 
 async def resume(tx: Tx) -> int:
-    """The next lines of each count, of any shop, whose posting was begun and not finished.  Returns how many counts."""
-    begun = await count_queries.posting(tx)
-    for each in begun:
-        await post_some(tx, shop_id=each.shop_id, count_id=each.id)
-    return len(begun)
+    """The next lines of one count, of any shop, whose posting was begun and not finished.  Returns how many counts.
+
+    One in a transaction: the books of two would be locked out of order, and one that fails would undo the others.
+    """
+    found = await count_queries.any_posting(tx)
+    if found is not None:
+        await post_some(tx, shop_id=found.shop_id, count_id=found.id)
+    return 0 if found is None else 1
 
 
 async def lock_books(
@@ -394,8 +400,8 @@ async def lock_books(
     """Before `sold_before`, and before anything else locks books: where a count is newer than that moment, all the books
     of these variants in the one order.
     """
-    if await count_queries.lines_at(
-        tx, shop_id=shop_id, location_id=location_id, variant_ids=variant_ids, since=at, lock=False
+    if await count_queries.may_have_lines_at(
+        tx, shop_id=shop_id, location_id=location_id, variant_ids=variant_ids, since=at
     ):
         await inventory.LedgerSession.of_variants(tx, shop_id=shop_id, variant_ids=variant_ids)
 
@@ -409,8 +415,8 @@ async def sold_before(
     change the books twice.  The caller has the books of these variants locked.
     """
     moved = {variant_id: quantity for variant_id, quantity in units.items() if quantity}
-    found = await count_queries.lines_at(
-        tx, shop_id=shop_id, location_id=location_id, variant_ids=sorted(moved), since=at, lock=True
+    found = await count_queries.lock_lines_at(
+        tx, shop_id=shop_id, location_id=location_id, variant_ids=sorted(moved), since=at
     ) if moved else []  # fmt: skip
     for variant_id, quantity in moved.items():
         lines = [each for each in found if each.variant_id == variant_id]

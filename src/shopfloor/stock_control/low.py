@@ -18,6 +18,9 @@ async def warn_at(tx: Tx, *, shop_id: int, location_id: int, variant_id: int, un
         raise inventory.UnknownStock(location_id=location_id)
     if variant_id not in await goods_queries.countable(tx, shop_id=shop_id, variant_ids=[variant_id]):
         raise inventory.UnknownStock(variant_id=variant_id)
+    # Setting one looks at all of the shop: of two who set some, in any order, one waits here for the other.
+    await low_queries.take_turn(tx, shop_id=shop_id)
+    await low_queries.lock(tx, shop_id=shop_id)
     if units is None:
         await low_queries.delete(tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id)
         return

@@ -6,6 +6,25 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.stock_control.models import Threshold
 
 
+async def take_turn(tx: Tx, *, shop_id: int) -> None:
+    """Of two who set thresholds of a shop the second waits until the first is done."""
+    await tx.run(
+        "SELECT pg_advisory_xact_lock(hashtextextended('stock_control.threshold', %(shop_id)s))",
+        shop_id=shop_id,
+    )
+
+
+async def lock(tx: Tx, *, shop_id: int) -> None:
+    """All thresholds of a shop, in the order in which `look` locks them."""
+    await tx.run(
+        """
+        SELECT FROM stock_control.threshold WHERE shop_id = %(shop_id)s
+         ORDER BY location_id, variant_id FOR NO KEY UPDATE
+        """,
+        shop_id=shop_id,
+    )
+
+
 async def save(tx: Tx, *, shop_id: int, location_id: int, variant_id: int, units: int) -> None:
     await tx.run(
         """
@@ -49,15 +68,17 @@ async def look(tx: Tx, *, shop_id: int | None) -> list[Crossed]:
     return await tx.every(
         Crossed,
         """
-        WITH has AS (
+        WITH locked AS (
+             SELECT * FROM stock_control.threshold AS t WHERE %(shop_id)s::bigint IS NULL OR t.shop_id = %(shop_id)s
+              ORDER BY location_id, variant_id FOR NO KEY UPDATE),
+        has AS (
              SELECT t.location_id, t.variant_id, t.low_since IS NOT NULL AS was_low,
                     coalesce(sum(greatest(0, l.quantity - l.held - l.allocated)) FILTER (WHERE p.kind = 'open'), 0)::int
                     AS units
-               FROM stock_control.threshold AS t
+               FROM locked AS t
                LEFT JOIN stock.v_level AS l ON l.shop_id = t.shop_id AND l.variant_id = t.variant_id
                                            AND l.location_id = t.location_id AND l.kind = 'on_hand'
                LEFT JOIN stock.v_pool AS p ON p.id = l.pool_id
-              WHERE %(shop_id)s::bigint IS NULL OR t.shop_id = %(shop_id)s
               GROUP BY 1, 2, 3),
         changed AS (
              UPDATE stock_control.threshold AS t

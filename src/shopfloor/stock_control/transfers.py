@@ -217,6 +217,9 @@ async def receive(
         came[variant_id] = min(quantity, left)
         beyond[variant_id] = quantity - came[variant_id]
     shelf = inventory.Shelf(shop_id, found.target_id)
+    if any(beyond.values()):
+        # Two movements of one transaction: their books in the one order, before either.
+        await inventory.LedgerSession.of_variants(tx, shop_id=shop_id, variant_ids=wanted)
     await _transit(found).move(tx, came, to=shelf, reason=found.name)
     await shelf.correct(tx, beyond, kind="adjusted", reason=f"found {found.name}")
     await transfer_queries.add_to_lines(

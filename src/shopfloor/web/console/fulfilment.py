@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Form, Query, UploadFile
 from starlette.responses import Response
 
-from shopfloor import documents, fulfilment, inventory, live, orders, warehouse
+from shopfloor import documents, fulfilment, inventory, live, orders, pickups, warehouse
 from shopfloor.accounts import Permission
 from shopfloor.documents import SheetKind
 from shopfloor.fulfilment import State
@@ -202,7 +202,9 @@ async def _carry_out(
         return len(moved), left
     if action == "send":
         # Many at once are given to a carrier; what is picked up is handed over from its own list, to who is there.
-        waiting = {} if state == State.READY_TO_COLLECT else await _for_pickup(desk, ids)
+        waiting = (
+            await _in_stores(desk, ids) if state == State.READY_TO_COLLECT else await _for_pickup(desk, ids)
+        )
         stayed = waiting | await warehouse.send_parcels(
             desk.db,
             shop_id=desk.shop.id,
@@ -215,6 +217,13 @@ async def _carry_out(
     else:
         raise fulfilment.WrongStep(step=action)
     return len(ids) - len(stayed), stayed
+
+
+async def _in_stores(desk: Desk, ids: list[UUID]) -> dict[UUID, Refusal]:
+    """What waits in a store is handed over on its own page, to who shows the code."""
+    async with desk.db.transaction() as tx:
+        found = await pickups.ready_among(tx, shop_id=desk.shop.id, parcel_ids=ids)
+    return {each: pickups.ProofNeeded() for each in found}
 
 
 async def _for_pickup(desk: Desk, ids: list[UUID]) -> dict[UUID, Refusal]:
@@ -421,6 +430,8 @@ async def track(desk: Manager, parcel_id: UUID, carrier: Text = "", tracking: Te
 async def send(desk: Manager, parcel_id: UUID, carrier: Text = "", tracking: Text = "") -> Response:
     """It leaves, with the number that was typed."""
     path = f"/fulfilment/{parcel_id}"
+    if await _in_stores(desk, [parcel_id]):
+        return desk.back(f"/pickups/{parcel_id}", desk.say(N_("Enter the customer's code to hand it over.")))
     try:
         async with desk.work() as tx:
             await orders.shipping.send_parcel(

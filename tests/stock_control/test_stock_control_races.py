@@ -96,6 +96,31 @@ async def test_what_came_beyond_what_was_sent_locks_its_books_in_the_one_order(s
     await stores.assert_sound()
 
 
+async def test_two_who_add_to_one_draft_both_have_added(stores: Stores) -> None:
+    first, last = sorted(stores.shop.variants[:2])
+    draft = await stores.draft({first: 1})
+
+    async def add(variant_id: int, quantity: int) -> None:
+        async with stores.db.transaction() as tx:
+            await stock_control.transfers.change(
+                tx, shop_id=stores.shop.shop_id, transfer_id=draft.id, units={variant_id: quantity}, how="more"
+            )
+
+    async with stores.db.transaction() as tx:
+        await stock_control.transfers.change(
+            tx, shop_id=stores.shop.shop_id, transfer_id=draft.id, units={first: 2}, how="more"
+        )
+        others = [asyncio.create_task(add(first, 4)), asyncio.create_task(add(last, 8))]
+        await somebody_waits(stores.db)
+    await asyncio.gather(*others)
+    assert {line.variant_id: line.asked for line in (await stores.read(draft)).lines} == {first: 7, last: 8}
+    async with stores.db.transaction() as tx:
+        await stock_control.transfers.change(
+            tx, shop_id=stores.shop.shop_id, transfer_id=draft.id, units={first: 0}, how="some"
+        )
+    assert {line.variant_id: line.asked for line in (await stores.read(draft)).lines} == {last: 8}
+
+
 async def test_variants_that_come_back_over_the_counter_lock_their_books_in_the_one_order(
     stores: Stores,
 ) -> None:

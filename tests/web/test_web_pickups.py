@@ -136,6 +136,12 @@ async def test_from_the_checkout_to_the_counter(stage: Stage, client: httpx.Asyn
 
     found = await client.get(f"{CONSOLE}/pickups?code={waits.code.lower()}")
     assert found.headers["location"] == f"{path}?code={waits.code}"
+    # Parcels have a page of their own, which leads to where the code is asked for.
+    parcel = f"{CONSOLE}/fulfilment/{path.rpartition('/')[2]}"
+    sent = await client.post(f"{parcel}/send")
+    assert sent.headers["location"].partition("?")[0] == path
+    bulk = {"parcels": path.rpartition("/")[2], "state": "ready_to_collect", "action": "send"}
+    assert "Enter the code" in await said(client, await client.post(f"{CONSOLE}/fulfilment/act", data=bulk))
     wrong = await client.post(f"{path}/hand-over", data={"code": "WRONG9"})
     assert (wrong.status_code, "This isn&#39;t the code of this order." in wrong.text) == (403, True)
     assert (await client.post(f"{path}/hand-over", data={"reason": " "})).status_code == 422

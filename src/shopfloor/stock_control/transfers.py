@@ -7,7 +7,7 @@ receive at once the second finds what the first has left.
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from shopfloor import inventory
@@ -153,12 +153,24 @@ async def create(
     return (await read(tx, shop_id=shop_id, transfer_id=new_id)).transfer
 
 
-async def change(tx: Tx, *, shop_id: int, transfer_id: int, units: Units) -> None:
-    """Set the lines of a draft.  Raises UnknownPaper, WrongState, TooManyLines, BadQuantity."""
+async def change(
+    tx: Tx, *, shop_id: int, transfer_id: int, units: Units, how: Literal["all", "some", "more"] = "all"
+) -> None:
+    """Set the lines of a draft: `all` of them, `some`, while others stay as they are, or so many `more` of these.
+
+    Raises UnknownPaper, WrongState, TooManyLines, BadQuantity.
+    """
     found = await _locked(tx, shop_id, transfer_id)
     if found.state != TransferState.DRAFT:
         raise WrongState(state=found.state)
-    wanted = await _lines(tx, shop_id, units, may_be_none=True)
+    asked: dict[int, int] = {}
+    if how != "all":
+        asked = {
+            line.variant_id: line.asked for line in await transfer_queries.lines(tx, transfer_id=transfer_id)
+        }
+    if how == "more":
+        units = {each: asked.get(each, 0) + quantity for each, quantity in units.items()}
+    wanted = await _lines(tx, shop_id, asked | dict(units), may_be_none=True)
     await transfer_queries.delete_lines(tx, transfer_id=transfer_id)
     await transfer_queries.insert_lines(tx, shop_id=shop_id, transfer_id=transfer_id, units=wanted)
 

@@ -199,11 +199,8 @@ async def add(desk: Editor, transfer_id: Id, code: Text = "", units: Text = "1")
         quantity = desk.quantity(units or "1")
         async with desk.work() as tx:
             variant_id = await stock_control.transfers.variant_of(tx, shop_id=desk.shop.id, code=code)
-            whole = await stock_control.transfers.read(tx, shop_id=desk.shop.id, transfer_id=transfer_id)
-            asked = {line.variant_id: line.asked for line in whole.lines}
-            asked[variant_id] = asked.get(variant_id, 0) + quantity
             await stock_control.transfers.change(
-                tx, shop_id=desk.shop.id, transfer_id=transfer_id, units=asked
+                tx, shop_id=desk.shop.id, transfer_id=transfer_id, units={variant_id: quantity}, how="more"
             )
     return desk.back(path)
 
@@ -215,10 +212,8 @@ async def save_lines(desk: Editor, transfer_id: Id, way: Text = "") -> Response:
     with desk.back_if_refused(path):
         typed = _typed(desk, least=0)
         async with desk.work() as tx:
-            whole = await stock_control.transfers.read(tx, shop_id=desk.shop.id, transfer_id=transfer_id)
-            units = {line.variant_id: line.asked for line in whole.lines} | typed
             await stock_control.transfers.change(
-                tx, shop_id=desk.shop.id, transfer_id=transfer_id, units=units
+                tx, shop_id=desk.shop.id, transfer_id=transfer_id, units=typed, how="some"
             )
             if way == "send":
                 await stock_control.transfers.send(

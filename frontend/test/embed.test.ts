@@ -26,8 +26,18 @@ test("the frame hears its parent, from a site that was named, in its own version
 test("what is to be paid leaves with its purchase, other pages by themselves, the next show stays", () => {
   const hold = "0192aa00-0000-7000-8000-00000000beef";
 
-  assert.deepEqual(exitOf(`/s/corner/checkout/${hold}`, "corner"), { is: "pay", hold });
-  assert.deepEqual(exitOf("/s/corner/cart", "corner"), { is: "pay", hold: null });
+  assert.deepEqual(exitOf(`/s/corner/checkout/${hold}`, "corner"), {
+    is: "own",
+    field: "hold",
+    value: hold,
+  });
+  assert.deepEqual(exitOf("/s/corner/cart", "corner"), { is: "own", field: null, value: "" });
+  assert.deepEqual(exitOf("/s/corner/giveaways/12", "corner"), {
+    is: "own",
+    field: "giveaway",
+    value: "12",
+  });
+  assert.deepEqual(exitOf("/s/corner/giveaways/12/draw.json", "corner"), { is: "page" });
   assert.deepEqual(exitOf("/s/corner/live/8/embed", "corner"), { is: "stay" });
   assert.deepEqual(exitOf("/s/corner/live/8", "corner"), { is: "page" });
   assert.deepEqual(exitOf(`/s/other/checkout/${hold}`, "corner"), { is: "page" });

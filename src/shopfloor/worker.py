@@ -143,7 +143,8 @@ def loops(
         ),
         expire_holds(db, arrivals),
         end_flashes(db, arrivals),
-        hold_cards(db, arrivals, giveaways.beacon.of_settings(settings)),
+        hold_cards(db, arrivals),
+        draw_giveaways(db, arrivals, giveaways.beacon.of_settings(settings)),
         _every(SWEEP_EVERY, "sweep", sweep),
         _whenever(arrivals, payment_accounts.inbox.CHANNEL, "payments", hear_payments),
         _every(RECONCILE_EVERY, "reconcile", reconcile),
@@ -334,33 +335,47 @@ async def end_due_flashes(db: Database) -> float | None:
     return min(FLASH_EVERY, *left) if left else None
 
 
-async def hold_cards(db: Database, arrivals: outbox.Arrivals, beacon: giveaways.beacon.Beacon) -> None:
-    """Until it is cancelled: close lists, polls and auctions at their second, draw when the beacon has spoken, pass on what
-    nobody claims or pays.  A fact tells of a new one.
+async def hold_cards(db: Database, arrivals: outbox.Arrivals) -> None:
+    """Until it is cancelled: close polls and auctions at their second, pass on what nobody pays."""
+
+    async def round_of_both() -> float | None:
+        async with db.transaction() as tx:
+            poll = await polls.close_due(tx)
+        auction = await auctions.work(db)
+        return min((each for each in (poll, auction) if each is not None), default=None)
+
+    await _at_their_second(arrivals, "hold_cards", round_of_both)
+
+
+async def draw_giveaways(db: Database, arrivals: outbox.Arrivals, beacon: giveaways.beacon.Beacon) -> None:
+    """Until it is cancelled: close lists at their second, draw when the beacon has spoken, pass on what nobody claims.
+
+    Apart from the other cards: the beacon is somebody else's server, and may be slow.
     """
     try:
-        with arrivals.bell() as event:
-            while True:
-                event.clear()
-                pause: float | None = None
-                try:
-                    async with db.transaction() as tx:
-                        poll = await polls.close_due(tx)
-                    giveaway = await giveaways.work(db, beacon)
-                    auction = await auctions.work(db)
-                    pause = min(
-                        (each for each in (poll, giveaway, auction) if each is not None), default=None
-                    )
-                except DatabaseAway:
-                    _log.warning("worker.database_away", work="hold_cards")
-                except Exception as problem:  # noqa: BLE001 -- the loop is the boundary
-                    _log.error("worker.failed", work="hold_cards", exc_info=problem)
-                if pause is not None and pause < CARDS_LOOK_EVERY:
-                    await asyncio.sleep(pause)
-                else:
-                    await arrivals.sleep(event, FLASH_EVERY, most=CARDS_LOOK_EVERY)
+        await _at_their_second(arrivals, "draw_giveaways", lambda: giveaways.work(db, beacon))
     finally:
         await beacon.close()
+
+
+async def _at_their_second(
+    arrivals: outbox.Arrivals, name: str, act: Callable[[], Awaitable[float | None]]
+) -> None:
+    """Again and again, when `act` said that something is due, and at the latest when a fact told of something new."""
+    with arrivals.bell() as event:
+        while True:
+            event.clear()
+            pause: float | None = None
+            try:
+                pause = await act()
+            except DatabaseAway:
+                _log.warning("worker.database_away", work=name)
+            except Exception as problem:  # noqa: BLE001 -- the loop is the boundary
+                _log.error("worker.failed", work=name, exc_info=problem)
+            if pause is not None and pause < CARDS_LOOK_EVERY:
+                await asyncio.sleep(pause)
+            else:
+                await arrivals.sleep(event, FLASH_EVERY, most=CARDS_LOOK_EVERY)
 
 
 async def _every(seconds: float, name: str, act: Callable[[], Awaitable[None]]) -> None:

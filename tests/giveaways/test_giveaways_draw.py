@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,6 +15,7 @@ from tests.waiting import PATIENCE
 from shopfloor import accounts, giveaways, live, pricing, run_of_show
 from shopfloor.giveaways import beacon, drawing, entering, queries, service
 from shopfloor.giveaways.models import PER_NETWORK
+from shopfloor.kernel import canonical
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
@@ -61,12 +63,14 @@ async def crowd(db: Database, found: giveaways.Giveaway, count: int) -> dict[str
 
 
 async def later(db: Database, found: giveaways.Giveaway, seconds: float) -> None:
-    """So much time goes by.  What the rules say of times stays as it was published."""
+    """So much time goes by: all that is to come comes so much sooner, also the end of entries in the rules."""
     async with db.transaction() as tx:
         await tx.run(
             """
             UPDATE giveaways.giveaway
-               SET opened_at = opened_at - w, closes_at = closes_at - w, closed_at = closed_at - w,
+               SET rules = CASE WHEN state <> 'open' THEN rules ELSE jsonb_set(rules::jsonb, '{closes_at}', to_jsonb(to_char(
+                           ((rules ->> 'closes_at')::timestamptz - w) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) END,
+                   opened_at = opened_at - w, closes_at = closes_at - w, closed_at = closed_at - w,
                    round_at = round_at - w, reveal_by = reveal_by - w, drawn_at = drawn_at - w
               FROM (SELECT %(seconds)s * interval '1 second' AS w) AS x WHERE id = %(id)s
             """,
@@ -132,19 +136,86 @@ async def test_who_wins_follows_from_secret_list_and_round(database: Database, s
     await later(database, found, 60)
     await giveaways.work(database, LOCAL)
     signature = await LOCAL.signature(found.round)
-    seed = drawing.seed(found.rules, closed.closing, secret, signature)
+    seed = drawing.seed(closed.rules, closed.closing, secret, signature)
     expected = drawing.order(sorted(shoppers), seed)[:2]
     asked = await winners_of(database, found)
     assert [(each.place, each.number, each.shopper) for each in asked] == [
         (place, number, shoppers[number]) for place, number in enumerate(expected, 1)
     ]
-    assert (await now_of(database, found)).rules == found.rules
+    assert (await now_of(database, found)).rules | {"closes_at": ""} == found.rules | {"closes_at": ""}
     assert await facts(database) == [
         "giveaways.opened", "giveaways.entered", "giveaways.closed", "giveaways.drawn", "giveaways.winner_asked",
         "giveaways.winner_asked",
     ]  # fmt: skip
     async with database.transaction() as tx:
         assert all(each.passed for each in await giveaways.audit(tx))
+
+
+async def test_nobody_closes_a_list_before_the_time_of_its_rules(database: Database, show: live.Show) -> None:
+    found = await opened(database, show)
+    await crowd(database, found, 2)
+    with pytest.raises(giveaways.StillOpen) as refused:
+        async with database.transaction() as tx:
+            await giveaways.close(tx, shop_id=found.shop_id, giveaway_id=found.id)
+    assert refused.value.facts["closes_at"] == found.rules["closes_at"]
+    assert (await now_of(database, found)).state == "open"
+
+    await drawn(database, found)
+    async with database.transaction() as tx:
+        file = json.loads(await giveaways.draw_file(tx, shop_id=found.shop_id, giveaway_id=found.id))
+    # As if somebody had closed it a second early, and made the rest anew from that.
+    file["closing"]["closed_at"] = "2000-01-01T00:00:00Z"
+    checks = giveaways.verifying.verify(canonical.encode(file)).checks
+    assert "The list was closed before the time that the rules name." in [each.words for each in checks]
+
+
+async def test_one_slow_beacon_holds_up_nobody_else(
+    database: Database, show: live.Show, goods: Goods
+) -> None:
+    class Slow(beacon.LocalBeacon):
+        """Answers for one round only after it has answered for another."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.second = asyncio.Event()
+
+        async def signature(self, number: int) -> bytes:
+            if number == rounds[0]:
+                await self.second.wait()
+            self.second.set()
+            return await super().signature(number)
+
+    async with database.transaction() as tx:
+        planned, _ = await plan(tx, goods)
+        other = await run_of_show.start_show(tx, shop_id=goods.shop_id, show_id=planned.id)
+    both = [await opened(database, each, seconds=60 + place) for place, each in enumerate((show, other))]
+    rounds = [each.round for each in both]
+    for each in both:
+        await crowd(database, each, 3)
+        await later(database, each, 62)
+    slow = Slow()
+    await giveaways.work(database, slow)
+    for each in both:
+        await later(database, each, 60)
+    await giveaways.work(database, slow)
+    assert [(await now_of(database, each)).state for each in both] == ["drawn", "drawn"]
+
+
+async def test_a_relay_that_never_answers_is_not_waited_for() -> None:
+    class Relays(beacon.Drand):
+        async def _of_relay(self, relay: str, number: int) -> bytes:
+            if relay.endswith("silent"):
+                await asyncio.Event().wait()
+            if relay.endswith("wrong"):
+                raise beacon.BeaconAway(f"{relay}: not the value of this round")
+            return number.to_bytes(8)
+
+    asked = Relays(["https://one.example/silent", "https://two.example/wrong", "https://three.example"])
+    assert await asked.signature(7) == (7).to_bytes(8)
+    with pytest.raises(beacon.BeaconAway, match="not the value"):
+        await Relays(["https://two.example/wrong"]).signature(7)
+    with pytest.raises(beacon.BeaconAway, match="no relay"):
+        await Relays([]).signature(7)
 
 
 async def test_one_entry_each_and_few_from_one_network(database: Database, show: live.Show) -> None:
@@ -316,7 +387,7 @@ async def test_the_next_is_asked_where_a_prize_is_not_claimed(database: Database
                 tx,
                 shop_id=found.shop_id,
                 giveaway_id=found.id,
-                shopper=who,
+                shoppers=[who],
                 customer=None,
                 recipient=recipient,
             )
@@ -358,7 +429,7 @@ async def test_who_is_erased_leaves_a_number(database: Database, show: live.Show
     await drawn(database, found)
     async with database.transaction() as tx:
         await giveaways.claim(
-            tx, shop_id=found.shop_id, giveaway_id=found.id, shopper=me, customer=None, recipient="Pier 1"
+            tx, shop_id=found.shop_id, giveaway_id=found.id, shoppers=[me], customer=None, recipient="Pier 1"
         )
         await giveaways.forget_buyers(tx, shop_id=found.shop_id, buyers=[me])
     [winner] = await winners_of(database, found)

@@ -36,6 +36,7 @@ def a_draw(chain: beacon.Chain = beacon.QUICKNET, **changes: Any) -> dict[str, A
         "show": 3,
         "prize": "Tea bowl",
         "winners": 2,
+        "closes_at": "2023-08-23T15:57:30Z",
         "commitment": hashlib.sha256(SECRET).hexdigest(),
         "beacon": {
             "name": chain.name,
@@ -90,6 +91,7 @@ def vectors() -> list[dict[str, Any]]:
         ("an entry more", whole | {"entries": [*NUMBERS, "ZZZZZZZZZZ"]}, but(1, "failed:draw.other_list")),
         ("twice", whole | {"entries": [NUMBERS[0], *NUMBERS]}, but(1, "failed:draw.twice")),
         ("late", a_draw(closing={"closed_at": "2023-08-23T16:58:00Z"}), but(4, "failed:draw.late")),
+        ("early", a_draw(closing={"closed_at": "2023-08-23T15:57:29Z"}), but(4, "failed:draw.early")),
         ("not a file", {"type": "shopfloor.draw-file/1"}, ["failed:draw.not_a_file"]),
     ]
     # Another secret is another seed; one entry more may win or not.
@@ -126,7 +128,9 @@ def test_the_command_says_what_the_page_says(vector: dict[str, Any]) -> None:
     page = [each.partition(":")[0] for each in vector["states"]]
     rules, entries, secret, value, winners, published = (each.state for each in found.checks)
     assert [rules, entries, secret, winners, published] == [*page[:4], page[5]]
-    expected = {"good": "proven", "local": "open", "late": "failed"}.get(vector["name"], "proven")
+    expected = {"good": "proven", "local": "open", "late": "failed", "early": "failed"}.get(
+        vector["name"], "proven"
+    )
     assert value == expected
 
 

@@ -103,7 +103,11 @@ async def test_two_who_add_to_one_draft_both_have_added(stores: Stores) -> None:
     async def add(variant_id: int, quantity: int) -> None:
         async with stores.db.transaction() as tx:
             await stock_control.transfers.change(
-                tx, shop_id=stores.shop.shop_id, transfer_id=draft.id, units={variant_id: quantity}, how="more"
+                tx,
+                shop_id=stores.shop.shop_id,
+                transfer_id=draft.id,
+                units={variant_id: quantity},
+                how="more",
             )
 
     async with stores.db.transaction() as tx:

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from tests.giveaways.test_giveaways_draw import LOCAL, later, now_of, winners_of
 from tests.web.conftest import Stage
+from tests.web.test_web_embeds import OF_FRAME
 
-from shopfloor import auth, giveaways, run_of_show
+from shopfloor import auth, giveaways, run_of_show, shoppers
 from shopfloor.giveaways import beacon, verifying
+from shopfloor.kernel.keyring import Keyring
+from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
 
 
@@ -98,6 +101,47 @@ async def test_the_winner_says_where_the_prize_goes(stage: Stage, found: giveawa
     assert "The shop has sent your prize." in (await stage.client.get(page)).text
 
 
+async def test_who_entered_in_a_frame_claims_in_the_shops_own_page(
+    stage: Stage, found: giveaways.Giveaway
+) -> None:
+    page = f"/s/harbour/giveaways/{found.id}"
+    keyring = services_in(stage.app).part(Keyring)
+    framed = {"cookie": f"shopper={shoppers.issue_shopper(keyring, stage.shopper)}", **OF_FRAME}
+    stage.client.cookies.clear()
+    as_json = {"accept": "application/json"}
+    number = (await stage.client.post(f"{page}/enter", headers=framed | as_json)).json()["number"]
+    way = (await stage.client.post("/s/harbour/embed/pass", headers=framed)).json()["pass"]
+
+    stage.client.cookies.clear()
+    opened = await stage.client.post(
+        "/s/harbour/embed/open", data={"pass": way, "giveaway": str(found.id)}, headers=OF_FRAME
+    )
+    assert (opened.status_code, opened.headers["location"]) == (303, page)
+    # The same person: one entry, wherever it is asked for again.
+    assert number in (await stage.client.get(page)).text
+    again = await stage.client.post(f"{page}/enter", headers=as_json)
+    assert again.json() == {"number": number}
+    for seconds in (61, 60):
+        await later(stage.db, found, seconds)
+        await giveaways.work(stage.db, LOCAL)
+    assert "You won!" in (await stage.client.get(page)).text
+    await stage.client.post(f"{page}/claim", data={"recipient": "Mei Lin, Pier 1"})
+    [winner] = await winners_of(stage.db, found)
+    assert (winner.number, winner.state, winner.recipient) == (number, "claimed", "Mei Lin, Pier 1")
+
+
+async def test_staff_who_entered_in_a_frame_gets_no_prize(stage: Stage, found: giveaways.Giveaway) -> None:
+    page = f"/s/harbour/giveaways/{found.id}"
+    await stage.client.post(f"{page}/enter")
+    for seconds in (61, 60):
+        await later(stage.db, found, seconds)
+        await giveaways.work(stage.db, LOCAL)
+    await sign_in(stage)
+    told = await stage.client.post(f"{page}/claim", data={"recipient": "Me"}, follow_redirects=True)
+    assert "People who work for the shop can&#39;t enter." in told.text
+    assert [each.state for each in await winners_of(stage.db, found)] == ["asked"]
+
+
 async def test_opened_and_ended_in_the_studio(stage: Stage) -> None:
     await sign_in(stage)
     async with stage.db.transaction() as tx:
@@ -112,7 +156,6 @@ async def test_opened_and_ended_in_the_studio(stage: Stage) -> None:
     assert "In China that is ¥50,000." in dear.text
     opened = await stage.client.post(f"{studio}/giveaway", data=asked, follow_redirects=True)
     assert "The giveaway is open." in opened.text
-    assert "Close entries now" in opened.text
     async with stage.db.transaction() as tx:
         [found] = await giveaways.giveaways(tx, shop_id=stage.shop.id, show_id=stage.show.id)
     assert (found.value_minor, found.winners) == (6_800, 2)
@@ -120,11 +163,13 @@ async def test_opened_and_ended_in_the_studio(stage: Stage) -> None:
     assert found.opened_at <= now()
     assert found.rules["beacon"]["chain"] == beacon.QUICKNET.hash
 
+    # Nobody closes it when it suits them.
+    assert "giveaway/close" not in opened.text
     closed = await stage.client.post(
-        f"{studio}/giveaway/close", data={"giveaway_id": str(found.id)}, follow_redirects=True
+        f"{studio}/giveaway/call-off", data={"giveaway_id": str(found.id)}, follow_redirects=True
     )
     assert "this giveaway is void" in closed.text
-    assert (await now_of(stage.db, found)).why == "no_entries"
+    assert (await now_of(stage.db, found)).why == "called_off"
     gone = await stage.client.post(
         f"{studio}/giveaway/take-off", data={"giveaway_id": str(found.id)}, follow_redirects=True
     )

@@ -23,13 +23,19 @@ export interface Outside {
   readonly takes: (offer: Offer, line: Line, quantity: number) => boolean;
 }
 
-/** Where a link inside the shop leads out of the frame: a purchase to be paid, all of them, or any other page. */
-export type Exit = { readonly is: "pay"; readonly hold: string | null } | { readonly is: "page" | "stay" };
+/** Where a link inside the shop leads out of the frame: with a pass, to a purchase to be paid, all of them or a giveaway
+ * that was entered in it; or to any other page. */
+export type Exit =
+  | { readonly is: "own"; readonly field: "hold" | "giveaway" | null; readonly value: string }
+  | { readonly is: "page" | "stay" };
 
 export function exitOf(path: string, slug: string): Exit {
-  const paid = new RegExp(`^/s/${slug}/checkout/([0-9a-f-]{36})$`).exec(path);
-  if (paid !== null) return { is: "pay", hold: paid[1] ?? null };
-  if (path === `/s/${slug}/cart`) return { is: "pay", hold: null };
+  const own = new RegExp(`^/s/${slug}/(?:cart|checkout/([0-9a-f-]{36})|giveaways/(\\d+))$`).exec(path);
+  if (own !== null) {
+    const [, hold, giveaway] = own;
+    const field = hold !== undefined ? "hold" : giveaway !== undefined ? "giveaway" : null;
+    return { is: "own", field, value: hold ?? giveaway ?? "" };
+  }
   return { is: new RegExp(`^/s/${slug}/live/\\d+/embed$`).test(path) ? "stay" : "page" };
 }
 
@@ -151,20 +157,21 @@ export function embedded(model: RoomModel, embed: Embed): void {
     window.open(path, "_blank", "noopener");
   };
   /** A form, because of it alone a browser says that it came from a page of ours. */
-  const pay = (hold: string | null): void => {
-    say("navigate", {
-      url: new URL(hold === null ? `/s/${slug}/cart` : `/s/${slug}/checkout/${hold}`, location.href).href,
-    });
+  const leave = (url: string, field: string | null, value: string): void => {
+    say("navigate", { url });
     const form = document.createElement("form");
     form.method = "post";
     form.action = `/s/${slug}/embed/open`;
     form.target = "_blank";
-    for (const [name, value] of [["pass", pass ?? ""], ...(hold === null ? [] : [["hold", hold]])] as const) {
-      const field = document.createElement("input");
-      field.type = "hidden";
-      field.name = name ?? "";
-      field.value = value ?? "";
-      form.append(field);
+    for (const [name, text] of Object.entries({
+      pass: pass ?? "",
+      ...(field !== null && { [field]: value }),
+    })) {
+      const hidden = document.createElement("input");
+      hidden.type = "hidden";
+      hidden.name = name;
+      hidden.value = text;
+      form.append(hidden);
     }
     document.body.append(form);
     form.submit();
@@ -181,7 +188,7 @@ export function embedded(model: RoomModel, embed: Embed): void {
       const exit: Exit = url.origin === location.origin ? exitOf(url.pathname, slug) : { is: "page" };
       if (exit.is === "stay") return;
       event.preventDefault();
-      if (exit.is === "pay" && !refused) pay(exit.hold);
+      if (exit.is === "own" && !refused) leave(link.href, exit.field, exit.value);
       else open(link.href);
     },
     true,

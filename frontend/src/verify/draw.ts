@@ -99,7 +99,9 @@ async function winners(draw: Any): Promise<Check> {
 /** Browsers have no BLS: the reader compares the value with what drand itself publishes. */
 async function value(draw: Any): Promise<Check> {
   const { beacon } = draw.rules;
-  need(typeof draw.closing.closed_at === "string" && draw.closing.closed_at < beacon.at, "draw.late");
+  const { closed_at } = draw.closing;
+  need(typeof closed_at === "string" && closed_at < beacon.at, "draw.late");
+  need(closed_at >= draw.rules.closes_at, "draw.early");
   const code = beacon.chain === QUICKNET ? "draw.drand" : "draw.local";
   return {
     state: "open",

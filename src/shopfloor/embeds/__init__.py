@@ -5,7 +5,15 @@ Promise: only an origin that an owner of the shop has named, and that was checke
 
 from shopfloor.embeds.events import SitesChanged
 from shopfloor.embeds.models import MOST_SITES, checked_origin
-from shopfloor.embeds.service import add_site, forget_ways_out, leave_frame, openers, remove_site, sites
+from shopfloor.embeds.service import (
+    add_site,
+    forget_ways_out,
+    leave_frame,
+    openers,
+    remove_site,
+    same_person,
+    sites,
+)
 
 __all__ = [
     "MOST_SITES",
@@ -16,5 +24,6 @@ __all__ = [
     "leave_frame",
     "openers",
     "remove_site",
+    "same_person",
     "sites",
 ]

@@ -65,6 +65,18 @@ async def openers(tx: Tx, *, shop_id: int, framed: UUID) -> list[UUID]:
     return [opener for (opener,) in await cursor.fetchall()]
 
 
+async def opened(tx: Tx, *, shop_id: int, opened_by: UUID) -> list[UUID]:
+    """Who this shopper was in frames, the latest first."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT framed FROM embeds.framed
+         WHERE shop_id = %(shop_id)s AND opened_by = %(opened_by)s AND until > now() ORDER BY until DESC LIMIT 20
+        """,
+        {"shop_id": shop_id, "opened_by": opened_by},
+    )
+    return [framed for (framed,) in await cursor.fetchall()]
+
+
 async def delete_framed(tx: Tx) -> None:
     """Ways out of a frame that were over a month ago."""
     await tx.run("DELETE FROM embeds.framed WHERE until < now() - interval '30 days'")

@@ -55,5 +55,15 @@ async def openers(tx: Tx, *, shop_id: int, framed: UUID) -> list[UUID]:
     return await queries.openers(tx, shop_id=shop_id, framed=framed)
 
 
+async def same_person(tx: Tx, *, shop_id: int, shopper: UUID) -> list[UUID]:
+    """This shopper, and all others that `leave_frame` has shown to be the same person, in frames or out of them."""
+    found = [
+        shopper,
+        *await queries.opened(tx, shop_id=shop_id, opened_by=shopper),
+        *await queries.openers(tx, shop_id=shop_id, framed=shopper),
+    ]
+    return list(dict.fromkeys(found))
+
+
 async def forget_ways_out(tx: Tx) -> None:
     await queries.delete_framed(tx)

@@ -18,6 +18,7 @@ from shopfloor.giveaways.refusals import (
     ProofNeeded,
     Running,
     StaffExcluded,
+    StillOpen,
     TooManyHere,
     UnknownGiveaway,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "ProofNeeded",
     "Running",
     "StaffExcluded",
+    "StillOpen",
     "TooManyHere",
     "UnknownGiveaway",
     "Winner",

@@ -23,6 +23,7 @@ from shopfloor.giveaways.refusals import (
     NotAWinner,
     PrizeTooHigh,
     Running,
+    StillOpen,
     UnknownGiveaway,
 )
 from shopfloor.kernel.border import Id
@@ -89,9 +90,9 @@ async def _of_show(db: Db, actor: Actor, show_id: int, giveaway_id: int) -> Give
     return found
 
 
-@router.post("/{giveaway_id}/close", responses=refusals(UnknownGiveaway))
+@router.post("/{giveaway_id}/close", responses=refusals(UnknownGiveaway, StillOpen))
 async def close(show_id: Id, giveaway_id: Id, actor: Runner, db: Db) -> Giveaway:
-    """Take no more entries; the draw still waits for its round of the beacon."""
+    """Close a list whose time has come, as happens by itself; the draw still waits for its round of the beacon."""
     found = await _of_show(db, actor, show_id, giveaway_id)
     async with db.transaction() as tx:
         return await giveaways.close(tx, shop_id=actor.shop_id, giveaway_id=found.id)

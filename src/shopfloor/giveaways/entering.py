@@ -21,12 +21,15 @@ MOST_NAME: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Entering:
-    """`customer`: the account this browser is signed in to; `network`: a salted key; None where it is not counted."""
+    """`customer`: the account this browser is signed in to; `network`: a salted key; None where it is not counted;
+    `others`: who the same person is known to be in frames of other sites, or out of them.
+    """
 
     shopper: UUID
     customer: UUID | None = None
     name: str = ""
     network: int | None = None
+    others: tuple[UUID, ...] = ()
 
 
 class Entries:
@@ -59,7 +62,7 @@ async def enter(tx: Tx, *, shop_id: int, giveaway_id: int, asking: Sequence[Ente
     if found is None:
         raise UnknownGiveaway(giveaway_id=giveaway_id)
     customers = [each.customer for each in asking if each.customer is not None]
-    shoppers = [each.shopper for each in asking]
+    shoppers = [shopper for each in asking for shopper in (each.shopper, *each.others)]
     numbers: dict[UUID, str] = {}
     for entry in await queries.entries_of(
         tx, giveaway_id=giveaway_id, shoppers=shoppers, customers=customers
@@ -75,7 +78,8 @@ async def enter(tx: Tx, *, shop_id: int, giveaway_id: int, asking: Sequence[Ente
     entered: list[UUID] = []
     answers: list[str | Refusal] = []
     for each in asking:
-        known = numbers.get(each.shopper) or (None if each.customer is None else numbers.get(each.customer))
+        keys = (each.shopper, *each.others, *(() if each.customer is None else (each.customer,)))
+        known = next((numbers[key] for key in keys if key in numbers), None)
         if known is not None:
             answers.append(known)
         elif not takes or len(rows) >= left:

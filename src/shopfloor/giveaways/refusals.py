@@ -27,6 +27,12 @@ class Running(Conflict):
     code = "giveaways.running"
 
 
+class StillOpen(Conflict):
+    """Entries are taken until the time that the rules name."""
+
+    code = "giveaways.still_open"
+
+
 class EntryClosed(Conflict):
     """This giveaway takes no more entries."""
 

@@ -48,6 +48,7 @@ from shopfloor.giveaways.refusals import (
     NotAWinner,
     PrizeTooHigh,
     Running,
+    StillOpen,
     UnknownGiveaway,
 )
 from shopfloor.kernel import canonical, outbox
@@ -220,19 +221,30 @@ async def winners(tx: Tx, *, shop_id: int, giveaway_id: int) -> list[Winner]:
 
 
 async def entry_of(
-    tx: Tx, *, shop_id: int, giveaway_id: int, shopper: UUID, customer: UUID | None
+    tx: Tx, *, shop_id: int, giveaway_id: int, shoppers: Sequence[UUID], customer: UUID | None
 ) -> Entry | None:
-    """That of this browser, or of the account it is signed in to.  Raises UnknownGiveaway."""
+    """That of one person: this browser's (`shoppers`, its own first, then those it was in frames of other sites), or that
+    of the account it is signed in to; of several the one that won.  Raises UnknownGiveaway.
+    """
     await giveaway(tx, shop_id=shop_id, giveaway_id=giveaway_id)
     customers = [] if customer is None else [customer]
-    found = await queries.entries_of(tx, giveaway_id=giveaway_id, shoppers=[shopper], customers=customers)
-    return next((each for each in found if each.shopper == shopper), found[0] if found else None)
+    found = await queries.entries_of(tx, giveaway_id=giveaway_id, shoppers=shoppers, customers=customers)
+    standing = {
+        each.number: each.state is Place.LAPSED for each in await queries.winners(tx, giveaway_id=giveaway_id)
+    }
+
+    def rank(each: Entry) -> tuple[int, int]:
+        won = 2 if each.number not in standing else int(standing[each.number])
+        return won, shoppers.index(each.shopper) if each.shopper in shoppers else len(shoppers)
+
+    return min(found, key=rank, default=None)
 
 
 async def close(tx: Tx, *, shop_id: int, giveaway_id: int) -> Giveaway:
     """Take no more entries, and publish the root of the list; a second time it is closed already.
 
-    Void where nobody entered, or where the public value may be known by now.  Raises UnknownGiveaway.
+    Void where nobody entered, or where the public value may be known by now.  Raises UnknownGiveaway, and StillOpen before
+    the time of the rules once somebody entered: who picks the moment picks who is in the list.
     """
     found = await _locked(tx, shop_id, giveaway_id)
     if found.state is not State.OPEN:
@@ -242,6 +254,8 @@ async def close(tx: Tx, *, shop_id: int, giveaway_id: int) -> Giveaway:
         return await _void(tx, found, Why.CLOSED_LATE)
     if not found.entries:
         return await _void(tx, found, Why.NO_ENTRIES)
+    if at < found.closes_at:
+        raise StillOpen(giveaway_id=giveaway_id, closes_at=_moment(found.closes_at))
     numbers = await queries.numbers(tx, giveaway_id=found.id)
     root = drawing.root(numbers).hex()
     closing = {
@@ -314,14 +328,14 @@ async def note_problem(tx: Tx, *, shop_id: int, giveaway_id: int, problem: str) 
 
 
 async def claim(
-    tx: Tx, *, shop_id: int, giveaway_id: int, shopper: UUID, customer: UUID | None, recipient: str
+    tx: Tx, *, shop_id: int, giveaway_id: int, shoppers: Sequence[UUID], customer: UUID | None, recipient: str
 ) -> Winner:
-    """Where the prize goes; until the shop has sent it, it can be changed.
+    """Where the prize goes; until the shop has sent it, it can be changed.  `shoppers` as for `entry_of`.
 
     Raises UnknownGiveaway, NotAWinner, ClaimOver, BadGiveaway for no address, text.UnusableText.
     """
     found = await _locked(tx, shop_id, giveaway_id)
-    entry = await entry_of(tx, shop_id=shop_id, giveaway_id=giveaway_id, shopper=shopper, customer=customer)
+    entry = await entry_of(tx, shop_id=shop_id, giveaway_id=giveaway_id, shoppers=shoppers, customer=customer)
     asked = await queries.winners(tx, giveaway_id=found.id)
     won = next((each for each in asked if entry is not None and each.number == entry.number), None)
     if won is None:

@@ -107,6 +107,8 @@ def _secret(draw: dict[str, Any]) -> Finding:
 
 
 def _value(draw: dict[str, Any]) -> Finding:
+    if draw["closing"]["closed_at"] < draw["rules"]["closes_at"]:
+        raise _Fails("The list was closed before the time that the rules name.")
     named = draw["rules"]["beacon"]
     try:
         beacon.check(named["public_key"], named["round"], bytes.fromhex(draw["signature"]))

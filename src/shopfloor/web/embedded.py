@@ -179,8 +179,9 @@ async def leave(
     db: Db,
     way: Annotated[str, Form(alias="pass", max_length=200)] = "",
     hold: Annotated[UUID | None, Form()] = None,
+    giveaway: Annotated[Id | None, Form()] = None,
 ) -> Response:
-    """Out of the frame: to the checkout of a purchase, or to all that is reserved."""
+    """Out of the frame: to the checkout of a purchase, to all that is reserved, or to a prize that was won in it."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         keyring = services_of(request).part(Keyring)
@@ -189,6 +190,8 @@ async def leave(
             raise PassRefused
         await embeds.leave_frame(tx, shop_id=found.id, framed=framed, shopper=shopper)
     place = "cart" if hold is None else f"checkout/{hold}"
+    if giveaway is not None:
+        place = f"giveaways/{giveaway}"
     return RedirectResponse(f"/s/{found.slug}/{place}", status_code=303)
 
 

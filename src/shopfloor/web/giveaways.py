@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Form, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from shopfloor import accounts, chat, customers, giveaways, live, purchases
+from shopfloor import accounts, chat, customers, embeds, giveaways, live, purchases
 from shopfloor.accounts import Shop
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -57,7 +57,7 @@ async def page(request: Request, shop: str, giveaway_id: Id, shopper: Shopper, d
             tx,
             shop_id=found.id,
             giveaway_id=giveaway_id,
-            shopper=shopper,
+            shoppers=await embeds.same_person(tx, shop_id=found.id, shopper=shopper),
             customer=None if customer is None else customer.id,
         )
         winners = await giveaways.winners(tx, shop_id=found.id, giveaway_id=giveaway_id)
@@ -122,8 +122,10 @@ async def _entered(request: Request, shop: str, giveaway_id: int, shopper: UUID,
         if await is_staff(tx, request, found, customer):
             raise giveaways.StaffExcluded
         name = await chat.public_name(tx, show_id=giveaway.show_id, shopper=shopper)
+        [_, *others] = await embeds.same_person(tx, shop_id=found.id, shopper=shopper)
     entering = giveaways.Entering(
         shopper,
+        others=tuple(others),
         customer=None if customer is None else customer.id,
         name=name,
         network=network_of(request),
@@ -150,11 +152,14 @@ async def claim(
     try:
         async with db.transaction() as tx:
             customer = await _account(tx, request, found, shopper)
+            if await is_staff(tx, request, found, customer):
+                # In a frame of another site nobody is signed in to the console: they may have entered there.
+                raise giveaways.StaffExcluded
             await giveaways.claim(
                 tx,
                 shop_id=found.id,
                 giveaway_id=giveaway_id,
-                shopper=shopper,
+                shoppers=await embeds.same_person(tx, shop_id=found.id, shopper=shopper),
                 customer=None if customer is None else customer.id,
                 recipient=recipient,
             )

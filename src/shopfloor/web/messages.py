@@ -530,6 +530,7 @@ MESSAGES: Final = {
     "giveaways.bad.recipient": N_("Say who gets the prize and where it goes."),
     "giveaways.claim_over": N_("The time to claim this prize is over, or it is on its way already."),
     "giveaways.entry_closed": N_("Entries are closed."),
+    "giveaways.still_open": N_("Entries are taken until the time that the rules name."),
     "giveaways.not_a_winner": N_("This browser won nothing here. If you entered with an account, sign in first."),
     "giveaways.prize_too_high": N_("One prize is worth more than the law of your country allows for a draw. In China that is ¥50,000."),
     "giveaways.running": N_("Another giveaway of this show is still running."),

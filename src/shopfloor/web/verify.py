@@ -68,6 +68,7 @@ WORDS: Final = {
     "draw.other_secret": N_("The secret isn't the one whose fingerprint the rules name."),
     "draw.other_seed": N_("The seed doesn't follow from rules, list, secret and public value."),
     "draw.others": N_("Others were drawn than the file says."),
+    "draw.early": N_("The list was closed before the time that the rules name."),
     "draw.late": N_("The list was closed when the public value could be known."),
     "draw.bytes": N_("Something that should be hexadecimal isn't."),
     "insecure": N_("This page was opened without HTTPS, where browsers offer no cryptography. Open it by HTTPS, or save it and open the file."),

@@ -86,15 +86,6 @@ async def open_giveaway(
     return desk.back(_studio(show_id), desk.say(N_("The giveaway is open. It closes and draws by itself.")))
 
 
-@router.post("/studio/giveaway/close")
-async def close(desk: Runner, show_id: Id, giveaway_id: Annotated[Id, Form()]) -> Response:
-    """Take no more entries."""
-    with desk.back_if_refused(_studio(show_id)):
-        async with desk.work() as tx:
-            await giveaways.close(tx, shop_id=desk.shop.id, giveaway_id=giveaway_id)
-    return desk.back(_studio(show_id), desk.say(N_("Entries are closed. The draw follows by itself.")))
-
-
 @router.post("/studio/giveaway/call-off")
 async def call_off(desk: Runner, show_id: Id, giveaway_id: Annotated[Id, Form()]) -> Response:
     """No draw; everybody sees that."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from shopfloor import verify_commands
+from shopfloor import cli
 from shopfloor.giveaways import beacon, drawing, verifying
 from shopfloor.kernel import canonical
 
@@ -163,13 +163,13 @@ def test_every_byte_that_is_changed_is_found() -> None:
 def test_the_command_reads_both_kinds_of_file(tmp_path: Path) -> None:
     file = tmp_path / "draw.json"
     file.write_bytes(canonical.encode(a_draw()))
-    told = CliRunner().invoke(verify_commands.command, [str(file)])
+    told = CliRunner().invoke(cli.main, ["verify", str(file)])
     assert (told.exit_code, told.output.splitlines()[0]) == (0, "Giveaway 7 of “Harbour 港”: Tea bowl")
     file.write_bytes(canonical.encode(a_draw(winners=NUMBERS[:1])))
-    told = CliRunner().invoke(verify_commands.command, [str(file), "--json"])
+    told = CliRunner().invoke(cli.main, ["verify", str(file), "--json"])
     assert (told.exit_code, json.loads(told.output)["holds"]) == (1, False)
     file.write_bytes(canonical.encode(a_draw())[:-1])
-    assert CliRunner().invoke(verify_commands.command, [str(file)]).exit_code == 1
+    assert CliRunner().invoke(cli.main, ["verify", str(file)]).exit_code == 1
 
 
 def test_fifteen_lines_compute_it_again(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ from shopfloor.catalog import import_api as catalog_import_api
 from shopfloor.chat import api as chat_api
 from shopfloor.customers import api as customers_api
 from shopfloor.demand import api as demand_api
+from shopfloor.dispatch import routing_api as dispatch_routing_api
 from shopfloor.disputes import api as disputes_api
 from shopfloor.erasure import api as erasure_api
 from shopfloor.fapiao import LARGE_BODIES as LARGE_FAPIAO
@@ -103,6 +104,7 @@ from shopfloor.reconciliation import api as reconciliation_api
 from shopfloor.reports import api as reports_api
 from shopfloor.returns import api as returns_api
 from shopfloor.rooms import api as rooms_api
+from shopfloor.routing import api as routing_api
 from shopfloor.run_of_show import api as run_of_show_api
 from shopfloor.shoppers import api as shoppers_api
 from shopfloor.statements import api as statements_api
@@ -464,7 +466,7 @@ class PathRouter:
 JSON = (
     people_api, shops_api, catalog_import_api, catalog_api, stock_api, stock_control_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
     promotions_api, giveaways_api, polls_api, auctions_api, order_edits_api, returns_api, live_counters_api, reports_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
-    fapiao_api, messages_api, tills_api, till_device_api, stores_api, pickups_api,
+    fapiao_api, messages_api, tills_api, till_device_api, stores_api, pickups_api, routing_api, dispatch_routing_api,
 )  # fmt: skip
 
 probes = Router(include_in_schema=False)

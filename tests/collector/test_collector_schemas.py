@@ -103,7 +103,7 @@ NAMES_NOBODY = frozenset({
     "actor", "anchor", "answers", "asked_at", "asks", "at", "by", "capture_before", "carrier", "cause", "change", "claim_until", "code", "commitment",
     "condition", "currency", "digest", "due_at", "due_by", "fapiao", "handle", "items", "journey", "keep_until", "kept_until", "key",
     "kind", "note", "number", "numbers", "origin", "policy", "prize", "proof", "provider", "purpose", "question", "reason", "reasons", "receipt", "role",
-    "root", "rules_hash", "ruling", "send_to", "since", "slug", "source", "state", "status", "subject", "target", "text", "texts", "title", "until",
+    "root", "rule", "rules_hash", "ruling", "send_to", "since", "slug", "source", "state", "status", "subject", "target", "text", "texts", "title", "trigger", "until",
     "valid_from", "was", "why",
 })  # fmt: skip
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from shopfloor import fulfilment, purchases
 from shopfloor.kernel.database import Tx
-from shopfloor.orders import queries, together
+from shopfloor.orders import queries, routed, together
 from shopfloor.orders.lifecycle import lock, to_its_store
 from shopfloor.orders.models import Delivery, Order, OrderLine, Status
 from shopfloor.orders.refusals import NotPaid, NotReady, OrderClosed
@@ -81,6 +81,7 @@ async def _plan_lines(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> None:
     ]
     missing = [each for each in wanted if each.quantity > 0]
     if missing:
+        await routed.route(tx, found, missing)
         await fulfilment.plan(
             tx,
             shop_id=found.shop_id,

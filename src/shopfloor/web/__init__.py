@@ -76,6 +76,7 @@ from shopfloor.web.console import (
     reports,
     returns,
     room_cards,
+    routing,
     shipping,
     shows,
     sign_in,
@@ -118,7 +119,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, giveaway_desk, auction_desk, room_cards, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores,
+        sign_in, account, overview, networks, shows, studio, giveaway_desk, auction_desk, room_cards, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores, routing,
         product_import, product_grid, product_pictures, products, stock_grid, stock_papers, stock, suppliers, receiving, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Form, Query, UploadFile
 from starlette.responses import Response
 
-from shopfloor import documents, fulfilment, inventory, live, orders, pickups, warehouse
+from shopfloor import documents, fulfilment, inventory, live, orders, pickups, routing, warehouse
 from shopfloor.accounts import Permission
 from shopfloor.documents import SheetKind
 from shopfloor.fulfilment import State
@@ -17,6 +17,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Invalid, Refusal
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import now, whole_number
+from shopfloor.web.console import routing_words
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.making import making
 from shopfloor.web.forms import Tick
@@ -361,6 +362,7 @@ async def one(desk: Viewer, parcel_id: UUID) -> Response:
         fitting = await warehouse.may_go_with(tx, shop_id=shop_id, parcel_id=parcel_id)
         carriers = await fulfilment.carriers.of_shop(tx, shop_id=shop_id)
         names = {place.id: place.name for place in await inventory.locations(tx, shop_id=shop_id)}
+        decisions = await routing.decisions(tx, shop_id=shop_id, order_id=parcel.order_id)
     return desk.page(
         "parcel.html",
         active="fulfilment",
@@ -372,6 +374,7 @@ async def one(desk: Viewer, parcel_id: UUID) -> Response:
         fitting=fitting,
         carriers=carriers,
         place=names.get(parcel.location_id, ""),
+        routed=routing_words.why_there(desk.language, names, decisions, parcel.location_id),
         here=parcel.state in fulfilment.HERE,
         gone=parcel.state in fulfilment.GONE,
     )

@@ -19,6 +19,7 @@ from shopfloor import (
     erasure,
     fapiao,
     fulfilment,
+    inventory,
     live,
     notices,
     order_lists,
@@ -26,6 +27,7 @@ from shopfloor import (
     payment_authorisations,
     purchases,
     returns,
+    routing,
     warehouse,
 )
 from shopfloor.accounts import Permission
@@ -35,7 +37,7 @@ from shopfloor.kernel.http import as_download
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, new_id
-from shopfloor.web.console import messages, order_history, unpaid
+from shopfloor.web.console import messages, order_history, routing_words, unpaid
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.disputes import words as dispute_words
 from shopfloor.web.console.form_values import NotAChoice, NotADate, day_of, id_of
@@ -277,6 +279,8 @@ async def _order_page(
         customer_id = await customers.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         history = await order_history.of_order(tx, desk, view, parcels=parcels, papers=papers, sent=sent)
         requests = await approvals.of_order(tx, order_id=order_id)
+        decisions = await routing.decisions(tx, shop_id=desk.shop.id, order_id=order_id)
+        names = {each.id: each.name for each in await inventory.locations(tx, shop_id=desk.shop.id)}
         contested = await disputes.of_subject(tx, subject_id=order_id)
         came_back = await returns.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         asked_fapiao = await fapiao.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
@@ -305,6 +309,8 @@ async def _order_page(
         refund_errors=errors or {},
         status=status,
         parcels=parcels,
+        routed=routing_words.of_order(desk.language, names, decisions),
+        place_names=names,
         papers=papers,
         came_back=came_back,
         fapiao_request=asked_fapiao,

@@ -56,6 +56,7 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "fapiao": Place("/fapiao", _P.ORDERS_VIEW, N_("Fapiao")),
         "return_rules": Place("/return-rules", _P.ORDERS_VIEW, N_("Returns")),
         "shipping": Place("/shipping", _P.ORDERS_VIEW, N_("Shipping and pickup")),
+        "routing": Place("/routing", _P.ORDERS_VIEW, N_("Order routing")),
         "payments": Place("/payments", _P.MONEY_VIEW, N_("Payments")),
         "members": Place("/members", _P.MEMBERS_VIEW, N_("Members"), "people"),
         "studio": Place("/shows/{show_id}/studio", _P.SHOW_VIEW, N_("Studio")),

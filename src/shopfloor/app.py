@@ -109,6 +109,7 @@ from shopfloor.run_of_show import api as run_of_show_api
 from shopfloor.shoppers import api as shoppers_api
 from shopfloor.statements import api as statements_api
 from shopfloor.stock_control import api as stock_control_api
+from shopfloor.stock_control import safety_api as stock_safety_api
 from shopfloor.stores import api as stores_api
 from shopfloor.supply import api as supply_api
 from shopfloor.tills import api as tills_api
@@ -464,7 +465,7 @@ class PathRouter:
 
 
 JSON = (
-    people_api, shops_api, catalog_import_api, catalog_api, stock_api, stock_control_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api,
+    people_api, shops_api, catalog_import_api, catalog_api, stock_api, stock_control_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api, stock_safety_api,
     promotions_api, giveaways_api, polls_api, auctions_api, order_edits_api, returns_api, live_counters_api, reports_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
     fapiao_api, messages_api, tills_api, till_device_api, stores_api, pickups_api, routing_api, dispatch_routing_api,
 )  # fmt: skip

@@ -129,6 +129,7 @@ def periodic(
         Periodic("tills.baskets", DROP_BASKETS_EVERY, tills.registers.drop_lapsed),
         Periodic("stock_control.post", POST_COUNTS_EVERY, stock_control.counts.resume),
         Periodic("stock_control.low", LOOK_FOR_LOW_EVERY, stock_control.low.look_at_all),
+        Periodic("stock_control.safety", LOOK_FOR_LOW_EVERY, stock_control.safety.fill_all),
         Periodic("lake.compact", COMPACT_EVERY, ask_to_compact),
         Periodic("retention.round", RETAIN_EVERY, ask_to_retain),
         Periodic("shows.read", READ_SHOWS_EVERY, read_shows_on_air),

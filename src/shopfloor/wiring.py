@@ -47,6 +47,7 @@ from shopfloor import (
     returns,
     run_of_show,
     stock,
+    stock_control,
     supply,
     web,
     webhooks,
@@ -92,6 +93,7 @@ def consumers(lake: Collector, settings: Settings | None = None) -> list[Consume
     return [
         Consumer("lake", keep_in_the_lake, limit=50),
         each("rooms", COUNTED_IN_ROOMS),
+        each("safety", KEEPS_SAFETY_STOCK),
         each("waitlist", SERVES_THE_WAITLIST),
         *(each(name, heard) for name, heard in orders.HEARD.items()),
         each("signals", FOLLOWS_SIGNALS),
@@ -110,6 +112,7 @@ def consumers(lake: Collector, settings: Settings | None = None) -> list[Consume
 CONSUMERS: Sequence[str] = (
     "lake",
     "rooms",
+    "safety",
     "waitlist",
     "presales",
     "parcels",
@@ -204,6 +207,20 @@ async def _on_sale_again(tx: Tx, fact: catalog.ProductChanged) -> None:
     if fact.status == catalog.Status.ACTIVE and fact.change == "updated":
         await purchases.serve_again(tx, shop_id=fact.shop_id, product_id=fact.product_id)
 
+
+async def _kept_back(tx: Tx, fact: inventory.UnitsArrived) -> None:
+    await stock_control.safety.fill(tx, shop_id=fact.shop_id, variant_ids=fact.variants)
+
+
+async def _free_again(tx: Tx, fact: stock.HoldsReleased) -> None:
+    variants = sorted({hold.variant_id for hold in fact.holds})
+    await stock_control.safety.fill(tx, shop_id=fact.shop_id, variant_ids=variants)
+
+
+KEEPS_SAFETY_STOCK: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
+    inventory.UnitsArrived: _kept_back,
+    stock.HoldsReleased: _free_again,
+}
 
 SERVES_THE_WAITLIST: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
     catalog.ProductChanged: _on_sale_again,

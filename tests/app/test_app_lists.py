@@ -58,6 +58,7 @@ LISTS = {
     "/v1/{shop}/parcels": "SELECT count(*) FROM fulfilment.parcel",
     "/v1/{shop}/pickups": "SELECT count(*) FROM fulfilment.parcel WHERE delivery = 'pick_up'",
     "/v1/{shop}/stores": "SELECT count(*) FROM stores.store",
+    "/v1/{shop}/routing/changes": "SELECT count(*) FROM routing.change",
     "/v1/{shop}/payments/accounts": "SELECT count(*) FROM payments.connection",
     "/v1/{shop}/payments/differences": "SELECT count(*) FROM payments.difference",
     "/v1/{shop}/integrity/cases": "SELECT count(*) FROM integrity.cases",
@@ -70,6 +71,7 @@ LISTS = {
     "/v1/{shop}/stock/movements/{variant_id}": "SELECT count(*) FROM stock.movement WHERE level_id = 1",
     "/v1/{shop}/stock/shortages": "SELECT count(*) FROM stock.level WHERE shortfall > 0",
     "/v1/{shop}/transfers": "SELECT count(*) FROM stock_control.transfer",
+    "/v1/{shop}/stock/safety": "SELECT count(*) FROM stock_control.safety",
     "/v1/{shop}/stock/thresholds": "SELECT count(*) FROM stock_control.threshold",
     "/v1/{shop}/counts": "SELECT count(*) FROM stock_control.count",
     "/v1/{shop}/counts/{count_id}/lines": "SELECT count(*) FROM stock_control.count_line WHERE count_id = 1",
@@ -99,6 +101,7 @@ ROWS_OF = {
     "/s/{shop}/orders": (r'/s/corner/orders/([0-9a-f-]{36})"', "SELECT id FROM orders.orders"),
     "/console/{shop}/discounts": (r'/discounts/(\d+)"', "SELECT id FROM promotions.discount"),
     "/console/{shop}/fulfilment": (r'/fulfilment/([0-9a-f-]{36})"', "SELECT id FROM fulfilment.parcel"),
+    "/console/{shop}/routing/changes": (r"Never from Shelf (\d+)<", "SELECT substr(name, 7) FROM stock.location WHERE starts_with(name, 'Shelf ')"),
     "/console/{shop}/pickups": (r'/pickups/([0-9a-f-]{36})"', "SELECT id FROM fulfilment.parcel WHERE delivery = 'pick_up'"),
     "/console/{shop}/fapiao": (r'/fapiao/([0-9a-f-]{36})"', "SELECT id FROM fapiao.request"),
     "/console/{shop}/returns": (r'/returns/([0-9a-f-]{36})"', "SELECT id FROM returns.return"),
@@ -166,6 +169,7 @@ WHOLE = {
         r'<article [^>]*id="order-([0-9a-f-]{36})"',
         "SELECT id FROM supply.purchase_order WHERE state = 'sent'",
     ),
+    "/console/{shop}/routing": (r'<option value="prefer:(\d+)"', "SELECT id FROM stock.location"),
     "/console/{shop}/stores": (r'/stores/(\d+)"', "SELECT id FROM stock.location"),
     "/console/{shop}/tills": (r'aria-labelledby="r-(\d+)"', "SELECT id FROM tills.register"),
     "/console/{shop}/tills/people": (r"/tills/people/(\d+)/end", "SELECT id FROM tills.assistant"),
@@ -206,7 +210,7 @@ ONE_THING = {
     "/console/{shop}/shows/{show_id}/report.json", "/console/{shop}/shows/{show_id}/studio", "/console/{shop}/shows/{show_id}/studio/prompter",
     "/s/{shop}/giveaways/{giveaway_id}/draw.json", "/s/{shop}/auctions/{auction_id}", "/s/{shop}/auctions/{auction_id}/mine",
     "/console/{shop}/shows/{show_id}/auctions/{auction_id}",
-    "/console/{shop}/shows/{show_id}/unpaid", "/console/{shop}/fulfilment/{parcel_id}", "/console/{shop}/pickups/{parcel_id}", "/console/{shop}/stores/{location_id}", "/console/{shop}/fulfilment/prints/{sheet_id}",
+    "/console/{shop}/shows/{show_id}/unpaid", "/console/{shop}/fulfilment/{parcel_id}", "/console/{shop}/pickups/{parcel_id}", "/console/{shop}/stores/{location_id}", "/console/{shop}/routing/what-if", "/console/{shop}/routing/week", "/console/{shop}/fulfilment/prints/{sheet_id}",
     "/console/{shop}/fulfilment/prints/{sheet_id}/file", "/console/{shop}/invoices", "/console/{shop}/payments/account",
     "/console/{shop}/payments/disputes/{dispute_id}", "/console/{shop}/payments/disputes/{dispute_id}/evidence.html",
     "/console/{shop}/payments/disputes/{dispute_id}/evidence.pdf",
@@ -317,6 +321,7 @@ INSERT INTO stock.movement (level_id, kind, quantity, reason)
 SELECT 1, 'adjusted', 1 - 2 * (n %% 2), 'move ' || n FROM generate_series(1, %(rows)s) n;
 INSERT INTO stock_control.transfer (shop_id, number, source_id, target_id)
 SELECT 1, n, 1, 2 FROM generate_series(1, %(rows)s) n;
+INSERT INTO stock_control.safety (shop_id, location_id, variant_id, units) SELECT 1, 1, id, 5 FROM catalog.variant;
 INSERT INTO stock_control.threshold (shop_id, location_id, variant_id, units) SELECT 1, 1, id, 5 FROM catalog.variant;
 INSERT INTO stock_control.count (shop_id, number, location_id) SELECT 1, n, 1 FROM generate_series(1, %(rows)s) n;
 INSERT INTO stock_control.count_line (count_id, shop_id, variant_id) SELECT 1, 1, id FROM catalog.variant;
@@ -381,6 +386,9 @@ SELECT 1, 'DE', '{}', ARRAY[n::text], 'lists', 'Rate ' || n, '19', false FROM ge
 INSERT INTO fulfilment.parcel (id, shop_id, order_id, order_number, position, hold_id, location_id, delivery, state)
 SELECT gen_random_uuid(), 1, id, number, 1, hold_id, 1, 'ship', 'to_pick' FROM orders.orders;
 UPDATE fulfilment.parcel SET delivery = 'pick_up';
+INSERT INTO routing.change (shop_id, actor, what, facts)
+SELECT 1, 'person:1', 'added', jsonb_build_object('kind', 'never', 'location_id', id, 'place_kind', null, 'is_on', true)
+  FROM stock.location WHERE starts_with(name, 'Shelf ');
 INSERT INTO stores.store (shop_id, location_id, timezone, hours) SELECT 1, id, 'UTC', '[[],[],[],[],[],[],[]]' FROM stock.location;
 INSERT INTO returns.return (id, shop_id, order_id, order_number, position, buyer, journey, state, reason, note, asked_by)
 SELECT gen_random_uuid(), 1, id, number, 1, buyer, 'claim', 'requested', 'defective', '', 'buyer' FROM orders.orders;

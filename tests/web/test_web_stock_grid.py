@@ -6,7 +6,7 @@ from tests.web.conftest import Stage
 from tests.web.test_web_brand import signed_in
 from tests.web.test_web_console_terms import member
 
-from shopfloor import accounts, catalog, inventory
+from shopfloor import accounts, catalog, inventory, stock, stock_control
 
 GRID = "/console/harbour/stock/grid"
 UNDO = f"{GRID}/undo"
@@ -176,3 +176,37 @@ async def test_who_may_only_look_sees_numbers(stage: Stage) -> None:
     assert fields(page.text) == {}
     assert "Save all" not in page.text
     assert refused.status_code == 403
+
+
+async def test_safety_stock_is_saved_beside_the_units_and_undone_with_them(stage: Stage) -> None:
+    m = stage.variants[0].id
+    await signed_in(stage)
+    [(_, place)] = await shelf(stage)
+
+    async def kept() -> tuple[dict[tuple[int, int], int], int]:
+        async with stage.db.transaction() as tx:
+            wanted = await stock_control.safety.targets(tx, shop_id=stage.shop.id, variant_ids=[m])
+            free = await stock.available(tx, shop_id=stage.shop.id, variant_ids=[m])
+        return wanted, free[m].now
+
+    assert f'name="safety-{m}-{place}" value="0"' in (await stage.client.get(GRID)).text
+    saved = await stage.client.post(
+        GRID,
+        data={
+            f"units-{m}-{place}": "5", f"was-{m}-{place}": "3",
+            f"safety-{m}-{place}": "9", f"was-safety-{m}-{place}": "0",
+        },
+    )  # fmt: skip
+    assert await kept() == ({(place, m): 9}, 0)
+    after = (await stage.client.get(saved.headers["location"])).text
+    assert "2 cells saved." in after
+    # All that is there is kept, which is less than was wanted.
+    assert "5 kept" in after
+    [undo] = re.findall(r'name="change" value="([^"]+)"', after)
+    wrong = await stage.client.post(GRID, data={f"safety-{m}-{place}": "-1", f"was-safety-{m}-{place}": "9"})
+    assert wrong.status_code == 422
+    assert await kept() == ({(place, m): 9}, 0)
+    await stage.client.post(GRID, data={f"safety-{m}-{place}": "2", f"was-safety-{m}-{place}": "9"})
+    assert await kept() == ({(place, m): 2}, 3)
+    await stage.client.post(UNDO, data={"change": undo})
+    assert await kept() == ({}, 3)

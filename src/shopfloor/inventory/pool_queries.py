@@ -128,6 +128,14 @@ async def insert_pool(
     )
 
 
+async def safety_pool(tx: Tx, *, shop_id: int) -> list[int]:
+    """The pool of what is kept from online; none where nothing ever was."""
+    cursor = await tx.connection.execute(
+        "SELECT id FROM stock.pool WHERE shop_id = %(shop_id)s AND purpose = 'safety'", {"shop_id": shop_id}
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def lock_pool_of_show(tx: Tx, *, shop_id: int, show_id: int) -> Pool | None:
     return await first(
         tx,

@@ -27,8 +27,8 @@ async def _hand_over(
 ) -> HandedOver | None:
     """A till handed these units over, perhaps offline.  Never refused; once per `source`, None when known already.
 
-    Of each variant the pool's own free units go first, then free ones of the open pool at that location, then promises are
-    broken.  Units the books did not know about are booked as found and sold at once.  All levels are locked at once, in
+    Of each variant the pool's own free units go first, then free ones of the open pool at that location, then those kept
+    from online, then promises are broken.  Units the books did not know about are booked as found and sold at once.  All levels are locked at once, in
     the one order.  Raises UnknownStock and BadQuantity, which are no facts.
     """
     for quantity in units.values():
@@ -41,6 +41,8 @@ async def _hand_over(
     if not await queries.insert_sale(tx, shop_id=shop_id, source=source):
         return None
     open_id = (await open_pool(tx, shop_id=shop_id)).id
+    # In the order in which a till takes from them: what is kept from online is there for people who come in.
+    shelves = [pool_id, open_id, *await pool_queries.safety_pool(tx, shop_id=shop_id)]
     plain = {
         variant_id: await ensure_level(
             tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=pool_id
@@ -48,10 +50,10 @@ async def _hand_over(
         for variant_id in sorted(units)
     }
     locked = await queries.lock_levels_of(
-        tx, shop_id=shop_id, pool_ids=sorted({pool_id, open_id}), variant_ids=sorted(units)
+        tx, shop_id=shop_id, pool_ids=sorted(set(shelves)), variant_ids=sorted(units)
     )
     here = [each for each in locked if each.location_id == location_id and each.kind is LotKind.ON_HAND]
-    here.sort(key=lambda level: (level.variant_id, level.pool_id != pool_id, level.id))
+    here.sort(key=lambda level: (level.variant_id, shelves.index(level.pool_id), level.id))
     ledger = LedgerSession(here)
     gone = dict(units)
     for level in here:
@@ -81,12 +83,14 @@ async def _hand_over(
 async def _set_apart(
     tx: Tx, *, shop_id: int, pool_id: int, location_id: int, units: Mapping[int, int], back: bool = False
 ) -> dict[int, int]:
-    """Move free units between the open pool's shelf at this location and a pool there; `back`: from the pool to the shelf.
+    """Move free units between the open pool's shelf at this location and a pool there, those that are kept from online after
+    the others; `back`: from the pool to the shelf.
 
     As many as there are of each variant, up to `units`.  Returns how many were moved.
     """
     open_id = (await open_pool(tx, shop_id=shop_id)).id
-    source, target = (pool_id, open_id) if back else (open_id, pool_id)
+    sources = [pool_id] if back else [open_id, *await pool_queries.safety_pool(tx, shop_id=shop_id)]
+    target = open_id if back else pool_id
     variants = sorted(variant_id for variant_id, quantity in units.items() if quantity)
     if not variants:
         return {}
@@ -97,13 +101,13 @@ async def _set_apart(
         for variant_id in variants
     }
     locked = await queries.lock_levels_of(
-        tx, shop_id=shop_id, pool_ids=sorted({pool_id, open_id}), variant_ids=variants
+        tx, shop_id=shop_id, pool_ids=sorted({pool_id, open_id, *sources}), variant_ids=variants
     )
     ledger = LedgerSession(locked)
     moved: dict[int, int] = {}
-    for level in locked:
+    for level in sorted(locked, key=lambda level: level.pool_id != open_id):
         wanted = units[level.variant_id] - moved.get(level.variant_id, 0)
-        if level.pool_id == source and level.location_id == location_id and level.kind is LotKind.ON_HAND:
+        if level.pool_id in sources and level.location_id == location_id and level.kind is LotKind.ON_HAND:
             taken = min(level.free, wanted)
             if taken > 0:
                 ledger.change(level.id, quantity=-taken)

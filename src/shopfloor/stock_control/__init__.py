@@ -4,7 +4,7 @@ Promise: a step with a key happens once; units that were sent are received, expl
 never more or fewer; a count changes the books by what it found and undoes no sale.
 """
 
-from shopfloor.stock_control import counts, goods_queries, low, transfers
+from shopfloor.stock_control import counts, goods_queries, low, safety, transfers
 from shopfloor.stock_control.audit import audit
 from shopfloor.stock_control.conditions import Condition, change
 from shopfloor.stock_control.models import (
@@ -27,5 +27,6 @@ __all__ = [
     "counts",
     "goods_queries",
     "low",
+    "safety",
     "transfers",
 ]

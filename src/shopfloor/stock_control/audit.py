@@ -11,6 +11,7 @@ async def audit(tx: Tx) -> list[Invariant]:
             ("what is in transit belongs to a transfer that is under way", _in_transit),
             ("moves between shelves make and lose no unit", _moves),
             ("posted counts are in the books", _posted),
+            ("what is kept from online is promised to nobody, and no more than is wanted", _safety),
         ),
     )
 
@@ -64,6 +65,25 @@ async def _posted(tx: Tx) -> AuditRow:
                          WHERE (l.applied IS NULL) = (c.state = 'posted')))[1:100], '{}') AS offending
           FROM stock_control.count_line l JOIN stock_control.count c ON c.id = l.count_id
          WHERE l.counted IS NOT NULL AND NOT l.left_out AND c.state <> 'posting'
+        """,
+    )
+    assert found is not None, "an aggregate has a row"
+    return found
+
+
+async def _safety(tx: Tx) -> AuditRow:
+    found = await tx.first(
+        AuditRow,
+        """
+        WITH kept AS (
+             SELECT l.shop_id, l.location_id, l.variant_id, sum(l.quantity) AS units,
+                    sum(l.held + l.allocated + l.shortfall) AS promised
+               FROM stock.v_level l JOIN stock.v_pool p ON p.id = l.pool_id
+              WHERE p.purpose = 'safety' GROUP BY 1, 2, 3)
+        SELECT count(*)::bigint AS looked_at,
+               coalesce((array_agg(concat_ws(' ', 'location', k.location_id, 'variant', k.variant_id)) FILTER (
+                         WHERE k.promised > 0 OR k.units > coalesce(s.units, 0)))[1:100], '{}') AS offending
+          FROM kept k LEFT JOIN stock_control.safety s USING (shop_id, location_id, variant_id)
         """,
     )
     assert found is not None, "an aggregate has a row"

@@ -268,3 +268,16 @@ class Threshold:
     has: int
     low_since: datetime | None
     mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """So many `units` of a variant that are not sold online at a location, of which so many are `kept` now; `mark`: its place
+    in the list.
+    """
+
+    location_id: int
+    variant_id: int
+    units: int
+    kept: int
+    mark: str

@@ -67,9 +67,9 @@ async def shown(tx: Tx, *, shop_id: int, location_id: int, device_id: UUID, pool
         Shown,
         """
         WITH here AS MATERIALIZED (
-            SELECT variant_id, sum(free) FILTER (WHERE kind = 'open')::int AS available,
+            SELECT variant_id, sum(free) FILTER (WHERE kind = 'open' OR purpose = 'safety')::int AS available,
                    sum(free) FILTER (WHERE pool_id = %(pool_id)s)::int AS escrow
-              FROM (SELECT l.variant_id, l.pool_id, p.kind,
+              FROM (SELECT l.variant_id, l.pool_id, p.kind, p.purpose,
                            greatest(0, l.quantity - l.held - l.allocated) AS free
                       FROM stock.v_level l JOIN stock.v_pool p ON p.id = l.pool_id
                      WHERE l.shop_id = %(shop_id)s AND l.location_id = %(location_id)s AND l.kind = 'on_hand') f
@@ -209,11 +209,14 @@ async def in_collections(tx: Tx, *, shop_id: int) -> dict[int, list[int]]:
 async def available(
     tx: Tx, *, shop_id: int, variant_ids: Sequence[int], location_id: int, pool_id: int
 ) -> list[tuple[int, str, int, int]]:
-    """(variant, location, free in the open pool there, set apart for the device there), this location first."""
+    """(variant, location, free in the open pool there or kept from online, set apart for the device there), this location
+    first.
+    """
     cursor = await tx.connection.execute(
         """
         SELECT l.variant_id, n.name,
-               coalesce(sum(greatest(0, l.quantity - l.held - l.allocated)) FILTER (WHERE p.kind = 'open'), 0)::int,
+               coalesce(sum(greatest(0, l.quantity - l.held - l.allocated)) FILTER (WHERE p.kind = 'open' OR p.purpose = 'safety'),
+                        0)::int,
                coalesce(sum(greatest(0, l.quantity - l.held - l.allocated)) FILTER (WHERE p.id = %(pool_id)s), 0)::int
           FROM stock.v_level l JOIN stock.v_pool p ON p.id = l.pool_id JOIN stock.v_location n ON n.id = l.location_id
          WHERE l.shop_id = %(shop_id)s AND l.variant_id = ANY(%(ids)s::bigint[]) AND l.kind = 'on_hand'

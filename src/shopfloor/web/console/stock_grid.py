@@ -6,6 +6,7 @@ What was saved is kept here for whoever saved it, so that an undo names the save
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Annotated, Final
 from urllib.parse import urlencode
@@ -13,7 +14,7 @@ from urllib.parse import urlencode
 from fastapi import Form, Query
 from starlette.responses import Response
 
-from shopfloor import catalog, inventory
+from shopfloor import catalog, inventory, stock_control
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -58,15 +59,20 @@ class Row:
     is_first: bool
     units: Mapping[int, int]
     promised: Mapping[int, int]
+    safety: Mapping[int, int]
+    """Units that are to be kept from online."""
+    kept: Mapping[int, int]
+    """Units that are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """So many units more (or fewer) of a variant at a place."""
+    """So many units more (or fewer) of a variant at a place; of what is `kept` from online: so many instead of `was`."""
 
     variant_id: int
     location_id: int
     by: int
+    was: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,12 @@ async def _page(
         if len(locations) > MOST_COLUMNS:
             shown = [each for each in locations if each.id == part.place] or locations[:1]
         rows = await _rows(tx, desk.shop.id, page.items)
-        here = {f"units-{row.variant.id}-{each.id}" for row in rows for each in shown}
+        here = {
+            f"{word}-{row.variant.id}-{each.id}"
+            for row in rows
+            for each in shown
+            for word in ("units", "safety")
+        }
         marked = {name: why for name, why in (errors or {}).items() if name in here}
         strays = {name: why for name, why in (errors or {}).items() if name not in here}
         if strays:
@@ -182,14 +193,24 @@ async def _rows(tx: Tx, shop_id: int, products: Sequence[catalog.Product]) -> li
     counted = [each for each in kinds if not each.is_archived and each.id not in bundles]
     units: dict[int, dict[int, int]] = {}
     promised: dict[int, dict[int, int]] = {}
+    kept: dict[int, dict[int, int]] = {}
     if counted:
         open_pool = await inventory.open_pool(tx, shop_id=shop_id)
+        set_apart = {
+            each.id for each in await inventory.pools(tx, shop_id=shop_id) if each.purpose == "safety"
+        }
         for level in await inventory.levels(tx, shop_id=shop_id, variant_ids=[each.id for each in counted]):
             if level.pool_id == open_pool.id and level.kind == inventory.LotKind.ON_HAND:
                 here = units.setdefault(level.variant_id, {})
                 here[level.location_id] = here.get(level.location_id, 0) + level.quantity
                 owed = promised.setdefault(level.variant_id, {})
                 owed[level.location_id] = owed.get(level.location_id, 0) + level.held + level.allocated
+            elif level.pool_id in set_apart:
+                kept.setdefault(level.variant_id, {})[level.location_id] = level.quantity
+    safety: dict[int, dict[int, int]] = {}
+    found = await stock_control.safety.targets(tx, shop_id=shop_id, variant_ids=[each.id for each in counted])
+    for (location_id, variant_id), wanted in found.items():
+        safety.setdefault(variant_id, {})[location_id] = wanted
     known = {each.id: each for each in products}
     rows: list[Row] = []
     for variant in counted:
@@ -201,6 +222,8 @@ async def _rows(tx: Tx, shop_id: int, products: Sequence[catalog.Product]) -> li
                 is_first,
                 units.get(variant.id, {}),
                 promised.get(variant.id, {}),
+                safety.get(variant.id, {}),
+                kept.get(variant.id, {}),
             )
         )
     return rows
@@ -208,6 +231,11 @@ async def _rows(tx: Tx, shop_id: int, products: Sequence[catalog.Product]) -> li
 
 def _was(name: str) -> str:
     return f"was-{name.removeprefix('units-')}"
+
+
+def _name(change: Change) -> str:
+    word = "units" if change.was is None else "safety"
+    return f"{word}-{change.variant_id}-{change.location_id}"
 
 
 @router.post("")
@@ -218,11 +246,11 @@ async def save(desk: Editor, why: Text = "counted", listed: Text = "") -> Respon
     errors: dict[str, str] = {}
     changes: list[Change] = []
     more, fewer = one_of(WHY, why, field="why")
-    taken: set[tuple[int, int]] = set()
-    for cell in cells(desk.sent.fields, ["units"], _was):
+    taken: set[tuple[str, int, int]] = set()
+    for cell in cells(desk.sent.fields, ["units", "safety"], _was):
         name = cell.name
-        variant, _, location = name.removeprefix("units-").partition("-")
-        place = (id_of(variant), id_of(location))
+        word, variant, location = [*name.split("-", 2), "", ""][:3]
+        place = (word, id_of(variant), id_of(location))
         was = None if cell.was is None else whole_number(cell.was)
         if was is None or place in taken:
             errors[name] = desk.say(UNREADABLE)
@@ -232,9 +260,10 @@ async def save(desk: Editor, why: Text = "counted", listed: Text = "") -> Respon
         taken.add(place)
         try:
             by = desk.quantity(cell.text, least=0, most=MAX_QUANTITY) - was
-            if by:
+            if by and word == "units":
                 inventory.check_sign(by, more if by > 0 else fewer)
-                changes.append(Change(*place, by))
+            if by:
+                changes.append(Change(place[1], place[2], by, None if word == "units" else was))
         except Refusal as refusal:
             errors[name] = message_of(refusal, desk.language)
     if errors:
@@ -253,7 +282,7 @@ async def save(desk: Editor, why: Text = "counted", listed: Text = "") -> Respon
         )
     if not changes:
         return desk.back(f"/stock/grid{part.query}", desk.say(N_("Nothing was changed.")))
-    undo = json.dumps([(each.variant_id, each.location_id, each.by) for each in changes])
+    undo = json.dumps([(each.variant_id, each.location_id, each.by, each.was) for each in changes])
     return await desk.reveal(f"/stock/grid{part.query}", {"undo": undo})
 
 
@@ -266,7 +295,10 @@ async def undo(desk: Editor, change: Text = "", listed: Text = "") -> Response:
             kept = await desk.take(tx, change)
             if "undo" not in kept:
                 raise CannotUndo
-            turned = [Change(each.variant_id, each.location_id, -each.by) for each in _read(kept["undo"])]
+            turned = [
+                replace(each, by=-each.by, was=None if each.was is None else each.was + each.by)
+                for each in _read(kept["undo"])
+            ]
             await _apply(tx, desk.shop.id, turned, "found", "lost")
     return desk.back(path, desk.say(N_("Undone: stock is as it was before.")))
 
@@ -276,9 +308,18 @@ async def _apply(tx: Tx, shop_id: int, changes: Sequence[Change], more: str, few
     ids = sorted({each.variant_id for each in changes})
     known = {each.id for each in await catalog.variants(tx, shop_id=shop_id, ids=ids) if not each.is_archived}
     bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=ids)
-    for each in sorted(changes, key=attrgetter("variant_id", "location_id")):
+    for each in sorted(changes, key=lambda each: (each.was is not None, each.variant_id, each.location_id)):
         if each.variant_id not in known or each.variant_id in bundles:
             raise catalog.UnknownVariant(variant_id=each.variant_id)
+        if each.was is not None:
+            await stock_control.safety.keep(
+                tx,
+                shop_id=shop_id,
+                location_id=each.location_id,
+                variant_id=each.variant_id,
+                units=each.was + each.by,
+            )
+            continue
         if each.by > 0 and more == "received":
             level = await inventory.receive(
                 tx,
@@ -304,14 +345,12 @@ async def _apply(tx: Tx, shop_id: int, changes: Sequence[Change], more: str, few
 def _cell(refusal: Refusal, changes: Sequence[Change]) -> str:
     """The first cell of the variant that was refused; none where the refusal names none."""
     named = refusal.facts.get("variant_id")
-    return next(
-        (f"units-{each.variant_id}-{each.location_id}" for each in changes if each.variant_id == named), ""
-    )
+    return next((_name(each) for each in changes if each.variant_id == named), "")
 
 
 def _read(text: str) -> list[Change]:
     """Changes as `save` kept them."""
-    return [Change(variant_id, location_id, by) for variant_id, location_id, by in json.loads(text)]
+    return [Change(*each) for each in json.loads(text)]
 
 
 def _listed(text: str) -> Part:

@@ -316,6 +316,27 @@ async def test_a_parcel_that_somebody_began_stays_where_it_is(make_market: MakeM
     await assert_sound(market)
 
 
+async def test_of_two_parcels_of_a_variant_each_takes_its_own_units(make_market: MakeMarket) -> None:
+    market = await make_market(0)
+    near = await place(market, "Chengdu", {0: 1}, region="四川省")
+    far = await place(market, "Shanghai", {0: 5}, region="上海市")
+    await follow(market, NEAREST)
+    found, order_id = await leaves(market, {0: 3})
+    assert found == {near: 1, far: 2}
+    async with market.db.transaction() as tx:
+        both = await fulfilment.of_order(tx, shop_id=market.shop_id, order_id=order_id)
+        for parcel in sorted(both, key=lambda each: each.location_id != far):
+            await orders.shipping.send_parcel(tx, shop_id=market.shop_id, parcel_id=parcel.id, actor=ME)
+            audited = await pickups.audit(tx)
+            assert [check for check in audited if not check.passed] == []
+        # A step back, of the one that left second, and of the other.
+        for parcel in sorted(both, key=lambda each: each.location_id != near):
+            await orders.shipping.undo_step(tx, shop_id=market.shop_id, parcel_id=parcel.id, actor=ME)
+            audited = await pickups.audit(tx)
+            assert [check for check in audited if not check.passed] == []
+    await assert_sound(market)
+
+
 def test_an_order_goes_with_another_one_of_its_buyer() -> None:
     places = {each: routing.Place(each, "store") for each in (1, 2)}
     there = {(1, 7): 2, (2, 7): 2}

@@ -353,7 +353,7 @@ async def send(tx: Tx, found: Parcel, *, actor: str) -> Parcel:
     leaves = LEAVES[found.delivery]
     if found.state not in HERE:
         raise WrongStep(parcel=found.number, step=leaves, state=found.state)
-    await stock.ship(tx, hold_id=found.hold_id, units=found.units)
+    await stock.ship(tx, hold_id=found.hold_id, units=found.units, at=found.location_id)
     if any(line.picked < line.quantity for line in found.lines):
         await queries.set_all_picked(tx, parcel_ids=[found.id], picked=True)
     await _put(tx, found.shop_id, [found.id], leaves, actor)
@@ -394,7 +394,7 @@ async def undo(tx: Tx, found: Parcel, *, actor: str) -> Parcel:
     """
     was, back = found.state, before(found.delivery, found.state)
     if was in GONE and back not in GONE:
-        await stock.Promised(tx, found.hold_id).take_back(found.units)
+        await stock.Promised(tx, found.hold_id).take_back(found.units, at=found.location_id)
     await queries.set_state(tx, ids=[found.id], state=back, at=now())
     if back is State.TO_PICK:
         await queries.set_all_picked(tx, parcel_ids=[found.id], picked=False)

@@ -262,7 +262,9 @@ async def short(
         raise fulfilment.NotInParcel(line_id=line_id, quantity=quantity)
     reason = f"not found: {parcel.number}"
     promised = stock.Promised(tx, found.hold_id)
-    await promised.miss({line.variant_id: quantity}, wait=then == "wait", reason=reason)
+    await promised.miss(
+        {line.variant_id: quantity}, wait=then == "wait", reason=reason, at=parcel.location_id
+    )
     if then == "wait":
         if quantity < sum(each.quantity for each in parcel.lines):
             await fulfilment.split(

@@ -266,13 +266,22 @@ async def unpaid_of_network(tx: Tx, *, shop_id: int, network: int) -> tuple[list
     ]
 
 
-async def exactly(tx: Tx, rows: Sequence[Row], units: Mapping[int, int], state: HoldState) -> list[Row]:
+async def exactly(
+    tx: Tx, rows: Sequence[Row], units: Mapping[int, int], state: HoldState, *, at: int | None = None
+) -> list[Row]:
     """The locked parts in this state with exactly so many units of each variant; a part is cut in two where it has more.
 
-    Raises WrongState where there are not so many.
+    `at`: those of this location before others, so that of two parcels each takes its own.  Raises WrongState where there are
+    not so many.
     """
     taken: list[Row] = []
     parts = max((row.part for row in rows), default=-1) + 1
+    if at is not None and len({row.level_id for row in rows}) > 1:
+        known = await inventory.levels(
+            tx, shop_id=rows[0].shop_id, variant_ids=sorted({row.variant_id for row in rows})
+        )
+        here = {level.id for level in known if level.location_id == at}
+        rows = sorted(rows, key=lambda row: (row.level_id not in here, row.part))
     for variant_id, wanted in sorted(units.items()):
         missing = wanted
         for row in rows:

@@ -9,9 +9,9 @@ from shopfloor.stock.holds import exactly, ledger_of, rows_of, turn
 from shopfloor.stock.models import HoldState, NotHere
 
 
-async def take_back(tx: Tx, *, hold_id: UUID, units: Mapping[int, int]) -> None:
+async def take_back(tx: Tx, *, hold_id: UUID, units: Mapping[int, int], at: int | None = None) -> None:
     """Shipped → allocated: these units never left, whoever said so was mistaken.  Raises WrongState."""
-    rows = await exactly(tx, await rows_of(tx, hold_id=hold_id), units, HoldState.SHIPPED)
+    rows = await exactly(tx, await rows_of(tx, hold_id=hold_id), units, HoldState.SHIPPED, at=at)
     ledger = await ledger_of(tx, rows)
     for row in rows:
         ledger.change(row.level_id, quantity=row.quantity, allocated=row.quantity)
@@ -19,12 +19,14 @@ async def take_back(tx: Tx, *, hold_id: UUID, units: Mapping[int, int]) -> None:
     await ledger.write(tx, kind="unshipped", reason=str(hold_id))
 
 
-async def miss(tx: Tx, *, hold_id: UUID, units: Mapping[int, int], wait: bool, reason: str) -> None:
+async def miss(
+    tx: Tx, *, hold_id: UUID, units: Mapping[int, int], wait: bool, reason: str, at: int | None = None
+) -> None:
     """So many allocated units are not on the shelf where the books have them: they leave the books.
 
     `wait`: the promise stays, and what comes in next keeps it; otherwise it ends.  Raises WrongState, NotHere.
     """
-    rows = await exactly(tx, await rows_of(tx, hold_id=hold_id), units, HoldState.ALLOCATED)
+    rows = await exactly(tx, await rows_of(tx, hold_id=hold_id), units, HoldState.ALLOCATED, at=at)
     ledger = await ledger_of(tx, rows)
     for row in rows:
         level = ledger.level(row.level_id)

@@ -25,10 +25,10 @@ class Promised:
         """As `stock.relocating.move`: {variant: [(location, units)]}."""
         return await relocating.move(self.tx, hold_id=self.hold_id, to=to, reason=reason)
 
-    async def miss(self, units: Mapping[int, int], *, wait: bool, reason: str) -> None:
-        """As `stock.mending.miss`: {variant: units}."""
-        await mending.miss(self.tx, hold_id=self.hold_id, units=units, wait=wait, reason=reason)
+    async def miss(self, units: Mapping[int, int], *, wait: bool, reason: str, at: int | None = None) -> None:
+        """As `stock.mending.miss`: {variant: units}, those at a location before others."""
+        await mending.miss(self.tx, hold_id=self.hold_id, units=units, wait=wait, reason=reason, at=at)
 
-    async def take_back(self, units: Mapping[int, int]) -> None:
-        """As `stock.mending.take_back`: {variant: units}."""
-        await mending.take_back(self.tx, hold_id=self.hold_id, units=units)
+    async def take_back(self, units: Mapping[int, int], *, at: int | None = None) -> None:
+        """As `stock.mending.take_back`: {variant: units}, those of a location before others."""
+        await mending.take_back(self.tx, hold_id=self.hold_id, units=units, at=at)

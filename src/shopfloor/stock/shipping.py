@@ -26,8 +26,11 @@ async def ship(
     variant_ids: Sequence[int] | None = None,
     units: Mapping[int, int] | None = None,
     from_location: int | None = None,
+    at: int | None = None,
 ) -> Hold:
     """Allocated → shipped: all parts, those of `variant_ids`, or so many `units` of each variant; they leave the books.
+
+    `at`: of `units`, those that are promised from this location before others.
 
     From another location than the one that was promised: its free units of the open pool go out, and the
     promised ones become free.  Raises WrongState, and NotHere when the units have not arrived.
@@ -35,7 +38,7 @@ async def ship(
     rows = await rows_of(tx, hold_id=hold_id)
     shop_id = rows[0].shop_id
     if units is not None:
-        leaving = await exactly(tx, rows, units, HoldState.ALLOCATED)
+        leaving = await exactly(tx, rows, units, HoldState.ALLOCATED, at=at)
     else:
         leaving = [row for row in rows if variant_ids is None or row.variant_id in set(variant_ids)]
     if not leaving or any(row.state is not HoldState.ALLOCATED for row in leaving):

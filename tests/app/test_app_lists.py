@@ -321,7 +321,8 @@ INSERT INTO stock.movement (level_id, kind, quantity, reason)
 SELECT 1, 'adjusted', 1 - 2 * (n %% 2), 'move ' || n FROM generate_series(1, %(rows)s) n;
 INSERT INTO stock_control.transfer (shop_id, number, source_id, target_id)
 SELECT 1, n, 1, 2 FROM generate_series(1, %(rows)s) n;
-INSERT INTO stock_control.safety (shop_id, location_id, variant_id, units) SELECT 1, 1, id, 5 FROM catalog.variant;
+INSERT INTO stock_control.safety (shop_id, location_id, variant_id, units)
+SELECT 1, (SELECT max(id) FROM stock.location), id, 5 FROM catalog.variant;
 INSERT INTO stock_control.threshold (shop_id, location_id, variant_id, units) SELECT 1, 1, id, 5 FROM catalog.variant;
 INSERT INTO stock_control.count (shop_id, number, location_id) SELECT 1, n, 1 FROM generate_series(1, %(rows)s) n;
 INSERT INTO stock_control.count_line (count_id, shop_id, variant_id) SELECT 1, 1, id FROM catalog.variant;

@@ -73,6 +73,8 @@ async def test_limits_what_if_and_who_changed_them(market: Market, client: httpx
     await follow(market, routing.Rule(routing.RuleKind.NEAREST))
     asked = {"lines": [{"variant_id": market.variants[0], "quantity": 5}], "country": "CN", "region": "四川"}
     legs = (await client.post("/routing/what-if", json=asked)).json()["legs"]
+    nowhere = await client.post("/routing/what-if", json={"lines": [{"variant_id": 999_999}]})
+    assert (nowhere.status_code, nowhere.json()["code"]) == (404, "stock.unknown")
     assert [(leg["location_id"], sum(leg["units"].values()), leg["why"]) for leg in legs] == [
         (near, 3, "rule"), (far, 2, "only")
     ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from shopfloor import accounts, inventory, stock, stores
+from shopfloor import accounts, catalog, inventory, stock, stores
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
@@ -251,7 +251,14 @@ def _spot(store: stores.Store | None) -> Spot:
 
 
 async def what_if(tx: Tx, *, shop_id: int, wish: Wish, at: datetime | None = None) -> list[Leg]:
-    """From where an order of these units would leave now.  A look, which promises nothing."""
+    """From where an order of these units would leave now.  A look, which promises nothing.
+
+    Raises inventory.UnknownStock for a variant that the shop has not.
+    """
+    known = {each.id for each in await catalog.variants(tx, shop_id=shop_id, ids=sorted(wish.units))}
+    for variant_id in wish.units:
+        if variant_id not in known:
+            raise inventory.UnknownStock(variant_id=variant_id)
     open_pool = await inventory.open_pool(tx, shop_id=shop_id)
     there = await on_hand(tx, shop_id=shop_id, pool_id=open_pool.id, variant_ids=sorted(wish.units))
     return choose(

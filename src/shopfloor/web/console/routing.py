@@ -214,6 +214,8 @@ async def what_if(
         "code": code, "quantity": quantity, "also_code": also_code, "also_quantity": also_quantity,
         "country": country, "region": region,
     }  # fmt: skip
+    if not desk.request.query_params:
+        return await page(desk)
     errors: dict[str, str] = {}
     units: dict[int, int] = {}
     async with desk.db.transaction() as tx:

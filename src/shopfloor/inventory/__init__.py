@@ -39,7 +39,6 @@ from shopfloor.inventory.places import (
     set_aside_beyond,
 )
 from shopfloor.inventory.queries import left
-from shopfloor.inventory.safety import keep_back
 from shopfloor.inventory.service import (
     adjust,
     announce_lot,
@@ -90,7 +89,6 @@ __all__ = [
     "count_imported",
     "flow_back_from_closed",
     "give_back_aside",
-    "keep_back",
     "left",
     "levels",
     "locations",

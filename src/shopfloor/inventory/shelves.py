@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import ClassVar, Final
 
-from shopfloor.inventory import pool_queries, queries
+from shopfloor.inventory import pool_queries, queries, safety
 from shopfloor.inventory.ledger import LedgerSession, ensure_level, tell, tell_arrived
 from shopfloor.inventory.models import BadQuantity, Level, LotKind, NotEnough, Pool, UnknownStock
 from shopfloor.inventory.places import check_location, open_pool
@@ -154,6 +154,11 @@ class Shelf:
         more = [variant_id for variant_id, by in changes.items() if by > 0]
         await tell_arrived(tx, shop_id=self.shop_id, pool_id=open_id, variant_ids=more)
         return applied
+
+    @staticmethod
+    async def keep_back(tx: Tx, *, shop_id: int, targets: Mapping[tuple[int, int], int]) -> int:
+        """Keep so many units of (location, variant) from online, as far as they are free.  As `safety.keep_back`."""
+        return await safety.keep_back(tx, shop_id=shop_id, targets=targets)
 
     async def counted(
         self, tx: Tx, *, variant_ids: Sequence[int] | None = None, at: datetime | None = None

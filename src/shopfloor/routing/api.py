@@ -61,7 +61,7 @@ class LimitIn(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RoutingLimits:
     limits: list[Limit]
 
 
@@ -111,10 +111,10 @@ async def save_rules(body: RulesIn, actor: Manager, db: Db) -> Rules:
 
 
 @router.get("/limits")
-async def all_limits(actor: Viewer, db: Db) -> Limits:
+async def all_limits(actor: Viewer, db: Db) -> RoutingLimits:
     """What locations send in a day, and until when; locations without a limit are left out."""
     async with db.transaction() as tx:
-        return Limits(await service.limits(tx, shop_id=actor.shop_id))
+        return RoutingLimits(await service.limits(tx, shop_id=actor.shop_id))
 
 
 @router.put("/limits/{location_id}", responses=refusals(inventory.UnknownStock, BadLimit))

@@ -33,13 +33,13 @@ async def keep(tx: Tx, *, shop_id: int, location_id: int, variant_id: int, units
         )
     elif not await safety_queries.delete(tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id):
         return
-    await inventory.keep_back(tx, shop_id=shop_id, targets={(location_id, variant_id): units})
+    await inventory.Shelf.keep_back(tx, shop_id=shop_id, targets={(location_id, variant_id): units})
 
 
 async def fill(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) -> int:
     """Units of these variants became free: what is missing is kept back.  Returns how many units moved."""
     found = await safety_queries.targets(tx, shop_id=shop_id, variant_ids=variant_ids)
-    return await inventory.keep_back(
+    return await inventory.Shelf.keep_back(
         tx, shop_id=shop_id, targets={(each.location_id, each.variant_id): each.units for each in found}
     )
 
@@ -51,7 +51,7 @@ async def fill_all(tx: Tx) -> int:
         by_shop.setdefault(each.shop_id, {})[each.location_id, each.variant_id] = each.units
     return sum(
         [
-            await inventory.keep_back(tx, shop_id=shop_id, targets=targets)
+            await inventory.Shelf.keep_back(tx, shop_id=shop_id, targets=targets)
             for shop_id, targets in sorted(by_shop.items())
         ]
     )

@@ -249,7 +249,8 @@ async def save(desk: Editor, why: Text = "counted", listed: Text = "") -> Respon
     taken: set[tuple[str, int, int]] = set()
     for cell in cells(desk.sent.fields, ["units", "safety"], _was):
         name = cell.name
-        word, variant, location = [*name.split("-", 2), "", ""][:3]
+        word, _, cell_of = name.partition("-")
+        variant, _, location = cell_of.partition("-")
         place = (word, id_of(variant), id_of(location))
         was = None if cell.was is None else whole_number(cell.was)
         if was is None or place in taken:

@@ -52,6 +52,7 @@ from shopfloor import (
     web,
     webhooks,
 )
+from shopfloor.auctions.events import BuyerAsked
 from shopfloor.auth.api import SESSION_COOKIE
 from shopfloor.collector import Collector
 from shopfloor.giveaways.events import WinnerAsked
@@ -284,6 +285,29 @@ async def _show_over(tx: Tx, fact: run_of_show.ShowEnded) -> None:
 
 async def _won(tx: Tx, fact: WinnerAsked) -> None:
     """Whoever entered without an account left no address: their page and the room tell them."""
+    await _tell_winner(
+        tx,
+        fact,
+        notices.Kind.GIVEAWAY_WON,
+        f"giveaway {fact.giveaway_id} {fact.place}",
+        {"prize": fact.prize, "giveaway_id": fact.giveaway_id},
+    )
+
+
+async def _may_buy(tx: Tx, fact: BuyerAsked) -> None:
+    """The winner of an auction, or the bidder who is asked next."""
+    await _tell_winner(
+        tx,
+        fact,
+        notices.Kind.AUCTION_WON,
+        f"auction {fact.auction_id} {fact.place}",
+        {"prize": fact.title, "auction_id": fact.auction_id},
+    )
+
+
+async def _tell_winner(
+    tx: Tx, fact: WinnerAsked | BuyerAsked, kind: notices.Kind, once: str, facts: dict[str, Any]
+) -> None:
     if fact.customer is None:
         return
     try:
@@ -298,17 +322,13 @@ async def _won(tx: Tx, fact: WinnerAsked) -> None:
         tx,
         notices.NewNotice(
             fact.shop_id,
-            uuid5(fact.customer, f"giveaway {fact.giveaway_id} {fact.place}"),
-            notices.Kind.GIVEAWAY_WON,
+            uuid5(fact.customer, once),
+            kind,
             contact,
             found.locale,
             name=found.name,
             buyer=fact.shopper,
-            facts={
-                "prize": fact.prize,
-                "giveaway_id": fact.giveaway_id,
-                "claim_until": deadline.isoformat(),
-            },
+            facts=facts | {"claim_until": deadline.isoformat()},
             expires_at=deadline,
         ),
     )
@@ -316,6 +336,7 @@ async def _won(tx: Tx, fact: WinnerAsked) -> None:
 
 KNOWS_CUSTOMERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
     WinnerAsked: _won,
+    BuyerAsked: _may_buy,
     orders.OrderPlaced: _bought,
     run_of_show.ShowEnded: _show_over,
 }

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from tests.auctions.hall import later
 from tests.web.conftest import Stage
 from tests.web.test_web_customers import Browser, browser
 from tests.web.test_web_giveaways import sign_in
 
-from shopfloor import auctions, customers, run_of_show
+from shopfloor import auctions, customers, run_of_show, wiring
+from shopfloor.auctions.events import BuyerAsked
 from shopfloor.web.customers import COOKIE
 
 JSON = {"accept": "application/json"}
@@ -206,3 +208,29 @@ async def test_a_strike_is_seen_and_taken_back_at_the_desk(stage: Stage, found: 
     assert "Take the strike back" in (await stage.client.get(desk)).text
     lifted = await stage.client.post(f"{desk}/strike/lift", follow_redirects=True)
     assert "The strike is taken back." in lifted.text
+
+
+async def test_who_may_buy_gets_a_message_once(stage: Stage, found: auctions.Auction) -> None:
+    lin, ada = await bidder(stage, found), await bidder(stage, found, "ada@example.com")
+    await lin.bids(amount_minor="3000", confirm="yes")
+    await ada.bids(amount_minor="2500", confirm="yes")
+    await later(stage.db, found, 61)
+    await auctions.work(stage.db)
+    await later(stage.db, found, 1_801)
+    await auctions.work(stage.db)
+    async with stage.db.transaction() as tx:
+        cursor = await tx.connection.execute(
+            "SELECT body FROM kernel.outbox WHERE name = 'auctions.buyer_asked' ORDER BY id"
+        )
+        asked = [msgspec.convert(body, BuyerAsked) for (body,) in await cursor.fetchall()]
+        for fact in [*asked, *asked]:
+            await wiring.KNOWS_CUSTOMERS[BuyerAsked](tx, fact)
+        cursor = await tx.connection.execute(
+            "SELECT recipient, facts->>'prize' FROM notifications.notice WHERE kind = 'auction_won' ORDER BY created_at, id"
+        )
+        told = await cursor.fetchall()
+    assert sorted(told) == [("ada@example.com", "Shirt"), ("mei@example.com", "Shirt")]
+    assert [each.price_minor for each in asked] == [2_600, 2_500]
+    # What is kept of a person has their bids.
+    data = (await lin.browser.client.get("/s/harbour/account/data.json")).json()
+    assert [(each["title"], each["max_minor"]) for each in data["bids"]] == [("Shirt", 3_000)]

@@ -296,6 +296,9 @@ async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
         "giveaways": await account_queries.entered(
             tx, shop_id=customer.shop_id, customer_id=customer.id, shoppers=browsers
         ),
+        "bids": await account_queries.bids(
+            tx, shop_id=customer.shop_id, customer_id=customer.id, shoppers=browsers
+        ),
         "browsers": browsers,
     }
     kept: dict[str, Any] = msgspec.to_builtins(message)

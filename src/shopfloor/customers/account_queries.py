@@ -240,3 +240,28 @@ async def entered(tx: Tx, *, shop_id: int, customer_id: UUID, shoppers: Sequence
         customer_id=customer_id,
         shoppers=list(shoppers),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BidMade:
+    """A bid in an auction, the most that was offered, in minor units."""
+
+    title: str
+    name: str
+    max_minor: int
+    currency: str
+    at: datetime
+
+
+async def bids(tx: Tx, *, shop_id: int, customer_id: UUID, shoppers: Sequence[UUID]) -> list[BidMade]:
+    return await tx.every(
+        BidMade,
+        """
+        SELECT title, name, max_minor, currency, at FROM auctions.v_bid
+         WHERE shop_id = %(shop_id)s AND (customer = %(customer_id)s OR shopper = ANY(%(shoppers)s::uuid[]))
+         ORDER BY at, auction_id, seq
+        """,
+        shop_id=shop_id,
+        customer_id=customer_id,
+        shoppers=list(shoppers),
+    )

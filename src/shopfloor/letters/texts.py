@@ -202,6 +202,14 @@ _EN: Final[Mapping[Kind, Text]] = {
         "after that the next in the draw is asked. It costs you nothing.",
         "Claim the prize",
     ),
+    Kind.AUCTION_WON: Text(
+        "Auction won",
+        "Yours to check out: {prize}",
+        "It's yours to check out",
+        "Hello {name}, the auction of {prize} at {shop} is yours at your bid. Check out until {time}; after that somebody "
+        "else is asked.",
+        "Check out",
+    ),
     Kind.INVITATION: Text(
         "Invitation",
         "You are invited to work in {shop}",
@@ -508,6 +516,13 @@ _ZH: Final[Mapping[Kind, Text]] = {
         "{name}，您好！您在 {shop} 的抽奖中获得：{prize}。请于 {time} 前填写收件信息，逾期将顺延至下一位。领奖无需支付任何费用。",
         "去领奖",
     ),
+    Kind.AUCTION_WON: Text(
+        "拍卖成交",
+        "请结算：{prize}",
+        "您已拍得",
+        "{name}，您好！您在 {shop} 的拍卖中拍得：{prize}。请于 {time} 前结算，逾期将转给下一位竞买人。",
+        "去结算",
+    ),
     Kind.INVITATION: Text(
         "邀请",
         "邀请您加入 {shop}",
@@ -682,6 +697,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "about_basket": "You get this message because you bought in a show of {shop} and pay after it.",
         "about_reminder": "You get this message because you asked {shop} to remind you.",
         "about_giveaway": "You get this message because you entered a giveaway of {shop}.",
+        "about_auction": "You get this message because you bid in an auction of {shop}.",
         "about_work": "You get this message because you work with {shop}.",
         "about_account": "You get this message because somebody entered your email address at {shop}.",
         "unsubscribe": "Unsubscribe",
@@ -762,6 +778,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "about_basket": "您收到本邮件，是因为您在 {shop} 的直播中买下了商品，直播后付款。",
         "about_reminder": "您收到本邮件，是因为您请 {shop} 提醒您。",
         "about_giveaway": "您收到本邮件，是因为您参加了 {shop} 的抽奖。",
+        "about_auction": "您收到本邮件，是因为您在 {shop} 的拍卖中出价。",
         "about_work": "您收到本邮件，是因为您与 {shop} 有工作往来。",
         "about_account": "您收到本邮件，是因为有人在 {shop} 填写了您的邮箱。",
         "unsubscribe": "退订",

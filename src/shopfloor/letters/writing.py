@@ -356,7 +356,7 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
         due = _moment(facts.get("due_at"))
         if about.kind is Kind.BASKET_DUE and due is not None:
             found.append(Fact(words["until"], speech.moment(due), strong=True))
-        if about.kind is Kind.GIVEAWAY_WON and until is not None:
+        if about.kind in {Kind.GIVEAWAY_WON, Kind.AUCTION_WON} and until is not None:
             found.append(Fact(words["until"], speech.moment(until), strong=True))
         if about.kind in _CODES and context.secret.rpartition("/")[2]:
             # It stands at the end of its link, and nowhere else.
@@ -524,6 +524,7 @@ def _footer(about: About, context: Context, speech: _Speech) -> list[str]:
         Kind.BASKET_DUE: "about_basket",
         Kind.SHOW_STARTS: "about_reminder",
         Kind.GIVEAWAY_WON: "about_giveaway",
+        Kind.AUCTION_WON: "about_auction",
         Kind.PURCHASE_ORDER: "about_work",
         Kind.WEBHOOK_STOPPED: "about_work",
         Kind.TEST: "about_work",
@@ -553,6 +554,8 @@ def _link(about: About, context: Context) -> str:
             return f"{context.origin}/s/{shop}/live/{facts['show_id']}"
         case Kind.GIVEAWAY_WON:
             return f"{context.origin}/s/{shop}/giveaways/{facts['giveaway_id']}"
+        case Kind.AUCTION_WON:
+            return f"{context.origin}/s/{shop}/auctions/{facts['auction_id']}"
         case Kind.WEBHOOK_STOPPED:
             return f"{context.origin}/console/{shop}/webhooks"
         case kind if kind in TO_MERCHANT:
@@ -625,6 +628,10 @@ def sample(
         case Kind.GIVEAWAY_WON:
             prize = "手作茶碗" if zh else "Tea bowl"
             facts = {"prize": prize, "claim_until": later, "giveaway_id": 1}
+            return About(kind, name, language, facts), None, []
+        case Kind.AUCTION_WON:
+            prize = "手作茶碗" if zh else "Tea bowl"
+            facts = {"prize": prize, "claim_until": later, "auction_id": 1}
             return About(kind, name, language, facts), None, []
         case Kind.BASKET_DUE:
             title = "丰收之夜" if zh else "Harvest evening"

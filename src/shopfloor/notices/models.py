@@ -39,6 +39,7 @@ class Kind(StrEnum):
     FAPIAO = "fapiao"
     SHOW_STARTS = "show_starts"
     GIVEAWAY_WON = "giveaway_won"
+    AUCTION_WON = "auction_won"
     INVITATION = "invitation"
     PASSWORD_FORGOTTEN = "password_forgotten"  # noqa: S105 -- what the message is about
     SIGN_IN_CODE = "sign_in_code"
@@ -159,6 +160,7 @@ TRAITS: Final[Mapping[Kind, Traits]] = {
     Kind.FAPIAO: Traits(2, _DAYS, (*_ORDER, "amount", "fapiao"), about_order=True),
     Kind.SHOW_STARTS: Traits(1, timedelta(minutes=30), ("shop", "show", "time")),
     Kind.GIVEAWAY_WON: Traits(0, timedelta(days=1), ("name", "shop", "prize", "time"), asked_for=True),
+    Kind.AUCTION_WON: Traits(0, timedelta(minutes=20), ("name", "shop", "prize", "time"), asked_for=True),
     Kind.INVITATION: Traits(1, timedelta(days=7), asked_for=True, secret=True),
     Kind.PASSWORD_FORGOTTEN: Traits(0, timedelta(hours=2), asked_for=True, secret=True),
     Kind.SIGN_IN_CODE: Traits(0, timedelta(minutes=15), asked_for=True, secret=True),

@@ -387,3 +387,18 @@ async def test_the_audit_sees_a_price_that_does_not_follow(market: Market) -> No
         "auctions: bids are those that were counted, without a gap",
         "auctions: the units of what runs, and of who is asked, are held",
     ]
+
+
+async def test_one_that_cannot_end_keeps_no_other_from_its_end(make_market: MakeMarket) -> None:
+    broken, sound_one = await make_market(units=1), await make_market(units=1)
+    first, second = await opened(broken), await opened(sound_one)
+    for market, found in ((broken, first), (sound_one, second)):
+        await placed(market.db, found, Person().bids(1_000))
+        await later(market.db, found, 60)
+    async with broken.db.transaction() as tx:
+        # As no code of ours does it.
+        await tx.run("DELETE FROM stock.hold WHERE shop_id = %(shop_id)s", shop_id=broken.shop_id)
+    assert await auctions.work(broken.db) == pytest.approx(0.1)
+    assert [(await now_of(broken.db, each)).state for each in (first, second)] == ["open", "sold"]
+    # Nothing else is due: it is tried again after a while.
+    assert await auctions.work(broken.db) == pytest.approx(5.0)

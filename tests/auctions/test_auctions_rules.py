@@ -36,6 +36,7 @@ RESERVED = Rules(1_000, 5_000, STEPS)
         (RULES, Standing(1_000, 1, 10_000), 2, 20_000, Taken(Standing(10_500, 2, 20_000), LEADS)),
         # Who leads may raise the maximum, and pays nothing for it.
         (RULES, Standing(1_000, 1, 9_000), 1, 12_000, Taken(Standing(1_000, 1, 12_000), RAISED)),
+        (RULES, Standing(9_030, 2, 9_030), 2, 9_500, Taken(Standing(9_030, 2, 9_500), RAISED)),
         (RULES, Standing(1_000, 1, 9_000), 1, 9_000, TooLow(9_001)),
         (RULES, Standing(1_000, 1, 9_000), 1, 1_100, TooLow(9_001)),
         # Once a maximum reaches the reserve, that is the price.
@@ -100,9 +101,10 @@ def test_who_leads_and_what_they_pay_is_what_a_plain_model_says(
         floor = start if second is None else min(highest, second + rules.step(second))
         plain = max(floor, reserve) if reserve is not None and highest >= reserve else floor
         assert standing.price <= standing.most
-        assert plain <= standing.price
         if bidder == leader and before is not None and before.leader == leader:
-            assert standing.price in {before.price, reserve}
+            # Raising the own maximum costs nothing, also where the last one left no room for a whole step.
+            met = reserve is not None and before.price < reserve <= most
+            assert standing.price == (reserve if met else before.price)
         else:
             assert standing.price == max(plain, 0 if before is None else before.price)
         assert before is None or standing.price >= before.price

@@ -3,10 +3,15 @@
 from typing import Final
 
 from shopfloor.auctions import queries, settling
-from shopfloor.kernel.database import Database
+from shopfloor.kernel import logs
+from shopfloor.kernel.database import Database, DatabaseAway
 
 # In a round, what is due next is not looked at anew before.
 SOONEST: Final = 0.1
+# What could not be done is tried again after so many seconds; the others do not wait for it.
+AGAIN: Final = 5.0
+
+_log = logs.get("auctions")
 
 
 async def work(db: Database) -> float | None:
@@ -21,8 +26,15 @@ async def work(db: Database) -> float | None:
     for each in due:
         if each.seconds > 0:
             break
-        async with db.transaction() as tx:
-            act = settling.close if each.step == "close" else settling.look
-            await act(tx, shop_id=each.shop_id, auction_id=each.auction_id)
-        pause.append(SOONEST)
+        act = settling.close if each.step == "close" else settling.look
+        try:
+            async with db.transaction() as tx:
+                await act(tx, shop_id=each.shop_id, auction_id=each.auction_id)
+        except DatabaseAway:
+            raise
+        except Exception as problem:  # noqa: BLE001 -- one auction must not keep the others from their end
+            _log.error("auctions.not_ended", auction_id=each.auction_id, step=each.step, exc_info=problem)
+            pause.append(AGAIN)
+        else:
+            pause.append(SOONEST)
     return min(pause, default=None)

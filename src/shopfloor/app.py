@@ -60,6 +60,7 @@ from shopfloor.catalog import import_api as catalog_import_api
 from shopfloor.chat import api as chat_api
 from shopfloor.customers import api as customers_api
 from shopfloor.demand import api as demand_api
+from shopfloor.dispatch import api as dispatch_api
 from shopfloor.dispatch import routing_api as dispatch_routing_api
 from shopfloor.disputes import api as disputes_api
 from shopfloor.erasure import api as erasure_api
@@ -467,7 +468,7 @@ class PathRouter:
 JSON = (
     people_api, shops_api, catalog_import_api, catalog_api, stock_api, stock_control_api, media_api, live_api, run_of_show_api, rooms_api, chat_api, policies_api, order_lists_api, erasure_api, orders_api, payment_accounts_api, reconciliation_api, disputes_api, pricing_api, stock_safety_api,
     promotions_api, giveaways_api, polls_api, auctions_api, order_edits_api, returns_api, live_counters_api, reports_api, integrity_api, demand_api, supply_api, statements_api, customers_api, warehouse_api, invoicing_api,
-    fapiao_api, messages_api, tills_api, till_device_api, stores_api, pickups_api, routing_api, dispatch_routing_api,
+    fapiao_api, messages_api, tills_api, till_device_api, stores_api, pickups_api, routing_api, dispatch_routing_api, dispatch_api,
 )  # fmt: skip
 
 probes = Router(include_in_schema=False)

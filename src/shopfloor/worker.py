@@ -22,6 +22,7 @@ from shopfloor import (
     catalog,
     collector,
     customers,
+    dispatch,
     giveaways,
     job_handlers,
     notifications,
@@ -127,6 +128,9 @@ def loops(
             await pickups.remind(tx)
         await pickups.release(db)
 
+    async def escalate() -> None:
+        await dispatch.escalate(db)
+
     async def tidy() -> None:
         await catalog.tidy(db, settings.pictures_dir)
 
@@ -151,6 +155,7 @@ def loops(
         _every(SILENCE_EVERY, "notice_silence", notice_silence),
         _every(FETCH_EVERY, "fetch_pictures", fetch_pictures),
         _every(PICKUPS_EVERY, "look_at_pickups", look_at_pickups),
+        _every(PICKUPS_EVERY, "escalate", escalate),
         _every(FORGET_EVERY, "forget", forget),
         _every(FORGET_EVERY, "tidy", tidy),
         _every(FORGET_EVERY, "make_months", make_months),

@@ -57,6 +57,7 @@ LISTS = {
     "/v1/{shop}/messages": "SELECT count(*) FROM notifications.notice",
     "/v1/{shop}/parcels": "SELECT count(*) FROM fulfilment.parcel",
     "/v1/{shop}/pickups": "SELECT count(*) FROM fulfilment.parcel WHERE delivery = 'pick_up'",
+    "/v1/{shop}/dispatch": "SELECT count(*) FROM fulfilment.parcel WHERE delivery = 'ship'",
     "/v1/{shop}/stores": "SELECT count(*) FROM stores.store",
     "/v1/{shop}/routing/changes": "SELECT count(*) FROM routing.change",
     "/v1/{shop}/payments/accounts": "SELECT count(*) FROM payments.connection",
@@ -102,6 +103,7 @@ ROWS_OF = {
     "/console/{shop}/discounts": (r'/discounts/(\d+)"', "SELECT id FROM promotions.discount"),
     "/console/{shop}/fulfilment": (r'/fulfilment/([0-9a-f-]{36})"', "SELECT id FROM fulfilment.parcel"),
     "/console/{shop}/routing/changes": (r"Never from Shelf (\d+)<", "SELECT substr(name, 7) FROM stock.location WHERE starts_with(name, 'Shelf ')"),
+    "/console/{shop}/dispatch": (r'/dispatch/([0-9a-f-]{36})"', "SELECT id FROM fulfilment.parcel WHERE delivery = 'ship'"),
     "/console/{shop}/pickups": (r'/pickups/([0-9a-f-]{36})"', "SELECT id FROM fulfilment.parcel WHERE delivery = 'pick_up'"),
     "/console/{shop}/fapiao": (r'/fapiao/([0-9a-f-]{36})"', "SELECT id FROM fapiao.request"),
     "/console/{shop}/returns": (r'/returns/([0-9a-f-]{36})"', "SELECT id FROM returns.return"),
@@ -210,7 +212,7 @@ ONE_THING = {
     "/console/{shop}/shows/{show_id}/report.json", "/console/{shop}/shows/{show_id}/studio", "/console/{shop}/shows/{show_id}/studio/prompter",
     "/s/{shop}/giveaways/{giveaway_id}/draw.json", "/s/{shop}/auctions/{auction_id}", "/s/{shop}/auctions/{auction_id}/mine",
     "/console/{shop}/shows/{show_id}/auctions/{auction_id}",
-    "/console/{shop}/shows/{show_id}/unpaid", "/console/{shop}/fulfilment/{parcel_id}", "/console/{shop}/pickups/{parcel_id}", "/console/{shop}/stores/{location_id}", "/console/{shop}/routing/what-if", "/console/{shop}/routing/week", "/console/{shop}/fulfilment/prints/{sheet_id}",
+    "/console/{shop}/shows/{show_id}/unpaid", "/console/{shop}/fulfilment/{parcel_id}", "/console/{shop}/pickups/{parcel_id}", "/console/{shop}/stores/{location_id}", "/console/{shop}/dispatch/{parcel_id}", "/console/{shop}/routing/what-if", "/console/{shop}/routing/week", "/console/{shop}/fulfilment/prints/{sheet_id}",
     "/console/{shop}/fulfilment/prints/{sheet_id}/file", "/console/{shop}/invoices", "/console/{shop}/payments/account",
     "/console/{shop}/payments/disputes/{dispute_id}", "/console/{shop}/payments/disputes/{dispute_id}/evidence.html",
     "/console/{shop}/payments/disputes/{dispute_id}/evidence.pdf",
@@ -387,6 +389,9 @@ SELECT 1, 'DE', '{}', ARRAY[n::text], 'lists', 'Rate ' || n, '19', false FROM ge
 INSERT INTO fulfilment.parcel (id, shop_id, order_id, order_number, position, hold_id, location_id, delivery, state)
 SELECT gen_random_uuid(), 1, id, number, 1, hold_id, 1, 'ship', 'to_pick' FROM orders.orders;
 UPDATE fulfilment.parcel SET delivery = 'pick_up';
+INSERT INTO fulfilment.parcel (id, shop_id, order_id, order_number, position, hold_id, location_id, delivery, state)
+SELECT gen_random_uuid(), 1, id, number, 2, hold_id, (SELECT min(id) FROM stock.location WHERE kind = 'store'), 'ship',
+       'to_pick' FROM orders.orders;
 INSERT INTO routing.change (shop_id, actor, what, facts)
 SELECT 1, 'person:1', 'added', jsonb_build_object('kind', 'never', 'location_id', id, 'place_kind', null, 'is_on', true)
   FROM stock.location WHERE starts_with(name, 'Shelf ');

@@ -20,6 +20,7 @@ PAGED = (
     "warehouse.listing",
     "notices.page_of",
     "pickups.listing",
+    "dispatch.listing",
     "reconciliation.desk",
 )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Literal
 from uuid import UUID
 
 from shopfloor import stock
@@ -209,9 +210,17 @@ async def split(tx: Tx, *, shop_id: int, parcel_id: UUID, units: Mapping[int, in
 
 
 async def take_out(
-    tx: Tx, *, shop_id: int, parcel_id: UUID, line_id: int, quantity: int, actor: str
+    tx: Tx,
+    *,
+    shop_id: int,
+    parcel_id: UUID,
+    line_id: int,
+    quantity: int,
+    actor: str,
+    kind: Literal["short", "passed_on"] = "short",
+    note: str = "",
 ) -> Parcel:
-    """So many units are not there: they leave the parcel.  A parcel of nothing is cancelled.
+    """So many units leave the parcel: they are not there, or another location sends them.  A parcel of nothing is cancelled.
 
     Raises ParcelNotFound, WrongStep, NotInParcel.
     """
@@ -226,9 +235,9 @@ async def take_out(
         tx,
         shop_id=shop_id,
         parcel_ids=[parcel_id],
-        kind="short",
+        kind=kind,
         actor=actor,
-        facts={"line_id": line_id, "units": quantity},
+        facts={"line_id": line_id, "units": quantity} | ({"note": note} if note else {}),
     )
     if quantity == sum(each.quantity for each in found.lines):
         await _put(tx, shop_id, [parcel_id], State.CANCELLED, actor)

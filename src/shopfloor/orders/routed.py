@@ -17,15 +17,16 @@ async def route(
     actor: str = "",
     note: str = "",
     without: frozenset[int] = frozenset(),
-) -> None:
-    """The units of a locked order that get parcels now are promised from where the rules say.
+    leaving: fulfilment.Parcel | None = None,
+) -> list[routing.Leg]:
+    """The units of a locked order that get parcels now are promised from where the rules say; none where there are no rules.
 
-    What is collected is at its store, or where it was reserved.
+    What is collected is at its store, or where it was reserved.  `leaving`: the parcel that the units are still in.
     """
     if found.delivery is not Delivery.SHIP or found.collect_at is not None:
-        return
+        return []
     if not without and not await routing.has_rules(tx, shop_id=found.shop_id):
-        return
+        return []
     fixed: dict[tuple[int, int], int] = {}
     wanted: dict[int, int] = {}
     for parcel in await fulfilment.of_order(tx, shop_id=found.shop_id, order_id=found.id):
@@ -35,8 +36,10 @@ async def route(
                 fixed[key] = fixed.get(key, 0) + units
     for line in missing:
         wanted[line.variant_id] = wanted.get(line.variant_id, 0) + line.quantity
+        if leaving is not None:
+            fixed[leaving.location_id, line.variant_id] -= line.quantity
     wish = routing.Wish(wanted, routing.Spot.of(found.address), await _companion(tx, found))
-    await routing.route(
+    return await routing.route(
         tx,
         routing.Routed(found.shop_id, found.id, found.hold_id, found.pool_id, wish, fixed),
         trigger=trigger,

@@ -1,6 +1,6 @@
 """Out of the house, and back where that was a mistake: parcels of orders, and orders whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 from uuid import UUID, uuid5
@@ -8,8 +8,9 @@ from uuid import UUID, uuid5
 from shopfloor import fulfilment, pricing, stock
 from shopfloor.kernel import outbox, text
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
-from shopfloor.orders import authorising, packing, queries
+from shopfloor.orders import authorising, packing, passing_on, queries
 from shopfloor.orders.cancellation import fall
 from shopfloor.orders.events import OrderDelivered, OrderShipped
 from shopfloor.orders.lifecycle import fact_lines, lock, number_of, settle
@@ -296,3 +297,47 @@ async def short(
     settled = await settle(tx, order_id=found.id)
     await authorising.when_shipped(tx, settled, actor=actor)
     return await _complete(tx, settled)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """What of a parcel does not leave as it was planned, within a transaction."""
+
+    tx: Tx
+    shop_id: int
+    parcel_id: UUID
+    actor: str
+
+    async def missing(self, line_id: int, quantity: int, *, then: Literal["refund", "wait"]) -> Order:
+        """As `short`."""
+        return await short(
+            self.tx,
+            shop_id=self.shop_id,
+            parcel_id=self.parcel_id,
+            line_id=line_id,
+            quantity=quantity,
+            then=then,
+            actor=self.actor,
+        )
+
+    async def pass_on(
+        self,
+        *,
+        trigger: str,
+        note: str = "",
+        units: Mapping[int, int] | None = None,
+        missing: bool = False,
+        unless_accepted: bool = False,
+    ) -> passing_on.PassedOn:
+        """As `passing_on.pass_on`."""
+        return await passing_on.pass_on(
+            self.tx,
+            shop_id=self.shop_id,
+            parcel_id=self.parcel_id,
+            actor=self.actor,
+            trigger=trigger,
+            note=note,
+            units=units,
+            missing=missing,
+            unless_accepted=unless_accepted,
+        )

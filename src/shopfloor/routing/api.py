@@ -54,10 +54,13 @@ class RulesIn(BaseModel):
 
 
 class LimitIn(BaseModel):
-    """`per_day`: orders a day; `cut_off`: in minutes of the location's own day.  None: no limit."""
+    """`per_day`: orders a day; `cut_off`: in minutes of the location's own day; `accept_hours`: so long somebody there has to
+    take an order on before the next location gets it.  None: no limit.
+    """
 
     per_day: int | None = Field(None, ge=0, le=100_000)
     cut_off: int | None = Field(None, ge=1, le=1440)
+    accept_hours: int | None = Field(None, ge=1, le=720)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ async def all_limits(actor: Viewer, db: Db) -> RoutingLimits:
 @router.put("/limits/{location_id}", responses=refusals(inventory.UnknownStock, BadLimit))
 async def save_limit(location_id: Id, body: LimitIn, actor: Manager, db: Db) -> Limit:
     """It counts for stores, while the rule `store_limits` is on."""
-    limit = Limit(location_id, body.per_day, body.cut_off)
+    limit = Limit(location_id, body.per_day, body.cut_off, body.accept_hours)
     async with db.transaction() as tx:
         await service.set_limit(tx, shop_id=actor.shop_id, wanted=limit, actor=f"person:{actor.person_id}")
     return limit

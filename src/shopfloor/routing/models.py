@@ -75,7 +75,7 @@ class RulesChanged(Conflict):
 
 
 class BadLimit(Invalid):
-    """A day has 0 to 100,000 orders, and a time of day is written like 16:30."""
+    """A day has 0 to 100,000 orders, a time of day is written like 16:30, and somebody has 1 to 720 hours to accept."""
 
     code = "routing.bad_limit"
 
@@ -120,11 +120,15 @@ USUAL: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a location sends: `per_day` orders (None: any number), until `cut_off` in minutes of its day (None: all day)."""
+    """What a location sends: `per_day` orders (None: any number), until `cut_off` in minutes of its day (None: all day).
+
+    `accept_hours`: so long somebody in a store has to take an order on before the next location gets it (None: for ever).
+    """
 
     location_id: int
     per_day: int | None = None
     cut_off: int | None = None
+    accept_hours: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

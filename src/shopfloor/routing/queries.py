@@ -88,7 +88,7 @@ async def limits(tx: Tx, *, shop_id: int) -> list[Limit]:
     return await tx.every(
         Limit,
         """
-        SELECT location_id, per_day, cut_off FROM routing.place WHERE shop_id = %(shop_id)s ORDER BY location_id
+        SELECT location_id, per_day, cut_off, accept_hours FROM routing.place WHERE shop_id = %(shop_id)s ORDER BY location_id
         """,
         shop_id=shop_id,
     )
@@ -114,14 +114,16 @@ class _Locked:
 async def save_limit(tx: Tx, *, shop_id: int, limit: Limit) -> None:
     await tx.run(
         """
-        INSERT INTO routing.place (location_id, shop_id, per_day, cut_off)
-        VALUES (%(location_id)s, %(shop_id)s, %(per_day)s, %(cut_off)s)
-        ON CONFLICT (location_id) DO UPDATE SET per_day = excluded.per_day, cut_off = excluded.cut_off
+        INSERT INTO routing.place (location_id, shop_id, per_day, cut_off, accept_hours)
+        VALUES (%(location_id)s, %(shop_id)s, %(per_day)s, %(cut_off)s, %(accept_hours)s)
+        ON CONFLICT (location_id) DO UPDATE
+           SET per_day = excluded.per_day, cut_off = excluded.cut_off, accept_hours = excluded.accept_hours
         """,
         shop_id=shop_id,
         location_id=limit.location_id,
         per_day=limit.per_day,
         cut_off=limit.cut_off,
+        accept_hours=limit.accept_hours,
     )
 
 

@@ -176,6 +176,8 @@ async def set_limit(tx: Tx, *, shop_id: int, wanted: Limit, actor: str) -> None:
         raise BadLimit(field="per_day")
     if wanted.cut_off is not None and not 1 <= wanted.cut_off <= 24 * 60:
         raise BadLimit(field="cut_off")
+    if wanted.accept_hours is not None and not 1 <= wanted.accept_hours <= 720:
+        raise BadLimit(field="accept_hours")
     await _locked(tx, shop_id, None)
     known = {each.location_id: each for each in await queries.limits(tx, shop_id=shop_id)}
     if known.get(wanted.location_id, Limit(wanted.location_id)) == wanted:
@@ -186,7 +188,12 @@ async def set_limit(tx: Tx, *, shop_id: int, wanted: Limit, actor: str) -> None:
         shop_id=shop_id,
         actor=actor,
         what="limit",
-        facts={"location_id": wanted.location_id, "per_day": wanted.per_day, "cut_off": wanted.cut_off},
+        facts={
+            "location_id": wanted.location_id,
+            "per_day": wanted.per_day,
+            "cut_off": wanted.cut_off,
+            "accept_hours": wanted.accept_hours,
+        },
     )
 
 

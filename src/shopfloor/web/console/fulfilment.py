@@ -478,15 +478,8 @@ async def short(
     try:
         units = desk.quantity(quantity)
         async with desk.work() as tx:
-            await orders.shipping.short(
-                tx,
-                shop_id=desk.shop.id,
-                parcel_id=parcel_id,
-                line_id=_line(line_id),
-                quantity=units,
-                then="wait" if then == "wait" else "refund",
-                actor=f"person:{desk.actor.person_id}",
-            )
+            parcel = orders.shipping.Unsent(tx, desk.shop.id, parcel_id, f"person:{desk.actor.person_id}")
+            await parcel.missing(_line(line_id), units, then="wait" if then == "wait" else "refund")
     except Refusal as refusal:
         return desk.refused(path, refusal)
     said = (

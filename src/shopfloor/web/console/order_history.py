@@ -36,6 +36,7 @@ _PARCEL: Final[Mapping[str, tuple[str, str]]] = {
     "cancelled": (N_("Parcel %(parcel)s cancelled"), "bad"),
     "split": (N_("Parcel %(parcel)s split"), ""),
     "short": (N_("Units missing from parcel %(parcel)s"), "bad"),
+    "passed_on": (N_("Parcel %(parcel)s passed on to another location"), "wait"),
     "tracked": (N_("Tracking number for parcel %(parcel)s"), ""),
     "undone": (N_("A step of parcel %(parcel)s undone"), ""),
 }

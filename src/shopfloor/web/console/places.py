@@ -30,6 +30,7 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "fulfilment": Place("/fulfilment", _P.ORDERS_VIEW, N_("Fulfilment"), "box"),
         "returns": Place("/returns", _P.ORDERS_VIEW, N_("Returns"), "return"),
         "pickups": Place("/pickups", _P.ORDERS_VIEW, N_("To collect"), "bag"),
+        "dispatch": Place("/dispatch", _P.ORDERS_VIEW, N_("Ship from store"), "truck"),
         "stores": Place("/stores", _P.STOCK_VIEW, N_("Stores")),
         "products": Place("/products", _P.CATALOG_VIEW, N_("Products"), "tag"),
         "collections": Place("/collections", _P.CATALOG_VIEW, N_("Collections")),

@@ -75,7 +75,7 @@ async def page(
         minutes=routing_words.minutes,
         unaddressed=[each.name for each in places if each.id not in addressed],
         limit_words={
-            each: routing_words.limit(desk.language, limit.per_day, limit.cut_off)
+            each: routing_words.limit(desk.language, limit.per_day, limit.cut_off, limit.accept_hours)
             for each, limit in limits.items()
         },
         countries=regions.countries(desk.language),
@@ -175,12 +175,15 @@ async def change(desk: Manager, rule_id: Id, action: Text = "") -> Response:
 
 
 @router.post("/limits/{location_id:id}")
-async def limit(desk: Manager, location_id: Id, per_day: Text = "", cut_off: Text = "") -> Response:
+async def limit(
+    desk: Manager, location_id: Id, per_day: Text = "", cut_off: Text = "", accept_hours: Text = ""
+) -> Response:
     with desk.back_if_refused("/routing"):
         wanted = routing.Limit(
             location_id,
             desk.quantity(per_day, least=0, most=100_000) if per_day.strip() else None,
             _minutes(cut_off),
+            desk.quantity(accept_hours, least=1, most=720) if accept_hours.strip() else None,
         )
         async with desk.work() as tx:
             await routing.set_limit(

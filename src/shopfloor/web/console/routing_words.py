@@ -167,7 +167,7 @@ def change(language: Language, names: Mapping[int, str], entry: routing.Change) 
             language,
             CHANGES["limit"],
             place=place(language, names, facts["location_id"]),
-            limit=limit(language, facts["per_day"], facts["cut_off"]),
+            limit=limit(language, facts["per_day"], facts["cut_off"], facts.get("accept_hours")),
         )
     if entry.what == "replaced":
         return say(language, CHANGES["replaced"])
@@ -178,7 +178,7 @@ def change(language: Language, names: Mapping[int, str], entry: routing.Change) 
     )
 
 
-def limit(language: Language, per_day: int | None, cut_off: int | None) -> str:
+def limit(language: Language, per_day: int | None, cut_off: int | None, accept_hours: int | None) -> str:
     """What a store sends in a day."""
     said: list[str] = []
     if per_day is not None:
@@ -186,6 +186,8 @@ def limit(language: Language, per_day: int | None, cut_off: int | None) -> str:
         said.append(words % {"num": language.number(per_day)})
     if cut_off is not None:
         said.append(say(language, N_("until %(time)s"), time=minutes(cut_off)))
+    if accept_hours is not None:
+        said.append(say(language, N_("accepted within %(n)s h"), n=accept_hours))
     return language.words.gettext(N_(", ")).join(said) or say(language, N_("no limit"))
 
 

@@ -169,6 +169,22 @@ async def test_nobody_closes_a_list_before_the_time_of_its_rules(database: Datab
     assert "The list was closed before the time that the rules name." in [each.words for each in checks]
 
 
+async def test_the_next_giveaway_waits_until_the_room_has_seen_who_won(
+    database: Database, show: live.Show
+) -> None:
+    found = await opened(database, show)
+    await crowd(database, found, 2)
+    await later(database, found, 61)
+    await giveaways.work(database, Silent())
+    with pytest.raises(giveaways.Running):
+        await opened(database, show, prize="Next")
+    # The beacon is away, and may be for an hour: the show goes on.
+    await later(database, found, 60)
+    await giveaways.work(database, Silent())
+    assert (await now_of(database, found)).problem is not None
+    assert (await opened(database, show, prize="Next")).state == "open"
+
+
 async def test_one_slow_beacon_holds_up_nobody_else(
     database: Database, show: live.Show, goods: Goods
 ) -> None:
@@ -431,7 +447,16 @@ async def test_who_is_erased_leaves_a_number(database: Database, show: live.Show
         await giveaways.claim(
             tx, shop_id=found.shop_id, giveaway_id=found.id, shoppers=[me], customer=None, recipient="Pier 1"
         )
+    process = Process(database)
+    await process.follower.start()
+    room = await process.rooms.get(show.id)
+    assert room.room.state.giveaway is not None
+    assert room.room.state.giveaway.drawn == (("Mei", number),)
+    async with database.transaction() as tx:
         await giveaways.forget_buyers(tx, shop_id=found.shop_id, buyers=[me])
+    await process.catch_up()
+    assert room.room.state.giveaway.drawn == (("", number),)
+    assert room.room.state == await fresh(database, show.id)
     [winner] = await winners_of(database, found)
     assert (winner.number, winner.name, winner.recipient, winner.customer) == (number, "", "", None)
     async with database.transaction() as tx:

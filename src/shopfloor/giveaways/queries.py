@@ -184,19 +184,22 @@ async def forget_networks(tx: Tx, *, giveaway_id: int) -> None:
     )
 
 
-async def forget_buyers(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> None:
-    """Their names, accounts and addresses; their numbers stay in the lists that were drawn from."""
-    await tx.run(
+async def forget_buyers(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> list[int]:
+    """Their names, accounts and addresses; their numbers stay in the lists that were drawn from.
+
+    Returns the giveaways in which one of them was drawn.
+    """
+    cursor = await tx.connection.execute(
         """
         WITH entry AS (
           UPDATE giveaways.entry SET name = '', customer = NULL, network = NULL
            WHERE shop_id = %(shop_id)s AND shopper = ANY(%(buyers)s::uuid[]) RETURNING giveaway_id, number)
         UPDATE giveaways.winner w SET recipient = ''
-          FROM entry e WHERE w.giveaway_id = e.giveaway_id AND w.number = e.number
+          FROM entry e WHERE w.giveaway_id = e.giveaway_id AND w.number = e.number RETURNING w.giveaway_id
         """,
-        shop_id=shop_id,
-        buyers=list(buyers),
+        {"shop_id": shop_id, "buyers": list(buyers)},
     )
+    return sorted({row[0] for row in await cursor.fetchall()})
 
 
 # ── the draw ──────────────────────────────────────────────────────────────────────────────────────────────

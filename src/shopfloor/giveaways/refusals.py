@@ -22,7 +22,7 @@ class PrizeTooHigh(Invalid):
 
 
 class Running(Conflict):
-    """Another giveaway of this show takes entries."""
+    """Another giveaway of this show takes entries, or is about to be drawn."""
 
     code = "giveaways.running"
 

@@ -101,6 +101,9 @@ async def open_giveaway(
         raise PrizeTooHigh(most_minor=limit.minor, currency=limit.currency)
     asked = (prize, value_minor, winners, proven_only, claim_hours)
     for each in await queries.of_show(tx, shop_id=shop_id, show_id=show_id):
+        if each.state is State.CLOSED and each.problem is None:
+            # The room shows one giveaway: who entered this one sees who won it first.
+            raise Running(giveaway_id=each.id, prize=each.prize)
         if each.state is State.OPEN:
             same = (each.prize, each.value_minor, each.winners, each.proven_only, each.claim_hours) == asked
             if same and each.closes_at - each.opened_at == timedelta(seconds=seconds):
@@ -392,7 +395,9 @@ async def draw_file(tx: Tx, *, shop_id: int, giveaway_id: int) -> bytes:
 
 async def forget_buyers(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> None:
     """Their names, accounts and addresses; their numbers stay in the lists that were drawn from."""
-    await queries.forget_buyers(tx, shop_id=shop_id, buyers=buyers)
+    for giveaway_id in await queries.forget_buyers(tx, shop_id=shop_id, buyers=buyers):
+        # Rooms show who was drawn.
+        await _changed(tx, await _locked(tx, shop_id, giveaway_id))
 
 
 async def _locked(tx: Tx, shop_id: int, giveaway_id: int) -> Giveaway:

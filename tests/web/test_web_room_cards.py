@@ -1,13 +1,16 @@
 """Polls and coupon cards on the pages: put up in the studio, answered and collected in the room, kept for the report."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from tests.web.conftest import Stage
+from tests.web.test_web_embeds import OF_FRAME
 from tests.web.test_web_giveaways import sign_in
 
-from shopfloor import polls, pricing, promotions, rooms, run_of_show
+from shopfloor import polls, pricing, promotions, rooms, run_of_show, shoppers
+from shopfloor.kernel.keyring import Keyring
+from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
 from shopfloor.promotions import Discount, Method
 
@@ -124,3 +127,48 @@ async def test_only_a_coupon_that_can_be_collected_is_shown(stage: Stage, studio
     )
     assert "The coupon is on every screen." not in refused.text
     assert (await state_of(stage)).coupon is None
+
+
+async def test_a_coupon_that_was_collected_in_a_frame_is_used_in_the_shops_own_page(
+    stage: Stage, studio: str
+) -> None:
+    coupon = await a_coupon(stage)
+    framed = uuid4()
+    keyring = services_in(stage.app).part(Keyring)
+    theirs = {"cookie": f"shopper={shoppers.issue_shopper(keyring, framed)}", **OF_FRAME}
+    as_json = {"accept": "application/json"}
+
+    async def buyers() -> list[UUID]:
+        async with stage.db.transaction() as tx:
+            rows = await tx.connection.execute("SELECT buyer FROM promotions.claim ORDER BY claimed_at")
+            assert all(each.passed for each in await promotions.audit(tx))
+            return [row[0] for row in await rows.fetchall()]
+
+    async def leave() -> None:
+        cookies = dict(stage.client.cookies)
+        stage.client.cookies.clear()
+        way = (await stage.client.post("/s/harbour/embed/pass", headers=theirs)).json()["pass"]
+        stage.client.cookies.update(cookies)
+        left = await stage.client.post("/s/harbour/embed/open", data={"pass": way}, headers=OF_FRAME)
+        assert left.status_code == 303
+
+    cookies = dict(stage.client.cookies)
+    stage.client.cookies.clear()
+    assert (await stage.client.post("/s/harbour/coupons/show", headers=theirs | as_json)).status_code == 200
+    stage.client.cookies.update(cookies)
+    for _ in range(2):
+        await leave()
+    assert await buyers() == [stage.shopper]
+    async with stage.db.transaction() as tx:
+        found = await promotions.candidates(
+            tx, shop_id=stage.shop.id, currency="CNY", buyer=stage.shopper, show_id=stage.show.id, codes=[],
+            at=now(), earlier=nothing_before,
+        )  # fmt: skip
+    assert coupon.id in {each.discount.id for each in found.offered}
+
+    # Another one from the frame is not a second one for the same person.
+    stage.client.cookies.clear()
+    assert (await stage.client.post("/s/harbour/coupons/show", headers=theirs | as_json)).status_code == 200
+    stage.client.cookies.update(cookies)
+    await leave()
+    assert await buyers() == [stage.shopper, framed]

@@ -6,7 +6,7 @@ to is worked out in `pricing`, and what an order got is what was counted.
 
 from shopfloor.promotions import cards, service
 from shopfloor.promotions.audit import audit
-from shopfloor.promotions.claims import Claims, claim, coupon
+from shopfloor.promotions.claims import Claims, claim, coupon, give_claims
 from shopfloor.promotions.codes import CodeGuard, apart, key
 from shopfloor.promotions.models import (
     Candidates,
@@ -57,6 +57,7 @@ __all__ = [
     "claim",
     "coupon",
     "give_back",
+    "give_claims",
     "key",
     "of_order",
     "of_person",

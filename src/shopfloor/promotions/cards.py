@@ -5,7 +5,7 @@ from typing import Final
 from shopfloor import live, rooms
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now, video_ms
-from shopfloor.promotions import queries
+from shopfloor.promotions import queries, use_queries
 from shopfloor.promotions.models import Discount, Method, State
 from shopfloor.promotions.refusals import NotClaimable, UnknownDiscount
 
@@ -36,6 +36,8 @@ async def show_coupon(tx: Tx, *, shop_id: int, show_id: int, discount_id: int) -
     parent = await live.locked(tx, shop_id, show_id)
     if parent.status != live.ShowStatus.LIVE:
         raise live.WrongStatus("Only a running show has a coupon card.", status=str(parent.status))
+    # Before it is looked at, as by who claims one: the card says what is left now.
+    await use_queries.lock_claims(tx, discount_id=discount_id)
     found = await queries.discount(tx, shop_id=shop_id, discount_id=discount_id)
     if found is None or found.method is not Method.COUPON:
         raise UnknownDiscount(discount_id=discount_id)
@@ -54,6 +56,7 @@ async def take_off(tx: Tx, *, shop_id: int, show_id: int, discount_id: int) -> N
 
 async def refresh(tx: Tx, *, shop_id: int, discount_id: int) -> None:
     """Wherever its card stands it says how the coupon is now."""
+    await use_queries.lock_claims(tx, discount_id=discount_id)
     shows = await rooms.shown_in(tx, kind=KIND, subject=discount_id)
     found = await queries.discount(tx, shop_id=shop_id, discount_id=discount_id) if shows else None
     for show_id in shows:

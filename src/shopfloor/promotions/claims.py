@@ -86,6 +86,14 @@ async def claim(
     }
 
 
+async def give_claims(tx: Tx, *, shop_id: int, buyer: UUID, to: UUID) -> int:
+    """Coupons that the same person claimed in another browser, and has not used, are this one's from now on, except
+    those that it has or had itself.  Returns how many.
+    """
+    await use_queries.lock_allowances_of(tx, shop_id=shop_id, buyer=buyer)
+    return await use_queries.give_claims(tx, shop_id=shop_id, buyer=buyer, to=to)
+
+
 _Waiting = tuple[UUID, "asyncio.Future[None]"]
 
 

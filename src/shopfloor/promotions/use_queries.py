@@ -307,6 +307,34 @@ async def insert_claims(tx: Tx, *, shop_id: int, discount_id: int, buyers: Seque
     )
 
 
+async def lock_allowances_of(tx: Tx, *, shop_id: int, buyer: UUID) -> None:
+    """Of the coupons this buyer has claimed and not used: nobody claims one of them meanwhile."""
+    await tx.run(
+        """
+        SELECT FROM promotions.allowance
+         WHERE discount_id IN (SELECT discount_id FROM promotions.claim
+                                WHERE shop_id = %(shop_id)s AND buyer = %(buyer)s AND used_by IS NULL)
+         ORDER BY discount_id FOR NO KEY UPDATE
+        """,
+        shop_id=shop_id,
+        buyer=buyer,
+    )
+
+
+async def give_claims(tx: Tx, *, shop_id: int, buyer: UUID, to: UUID) -> int:
+    return await tx.run(
+        """
+        UPDATE promotions.claim AS c SET buyer = %(to)s
+         WHERE c.shop_id = %(shop_id)s AND c.buyer = %(buyer)s AND c.used_by IS NULL
+           AND NOT EXISTS (SELECT FROM promotions.claim AS own
+                            WHERE own.discount_id = c.discount_id AND own.buyer = %(to)s)
+        """,
+        shop_id=shop_id,
+        buyer=buyer,
+        to=to,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     claimed_at: datetime

@@ -15,7 +15,7 @@ from uuid import UUID
 from fastapi import Form, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from shopfloor import accounts, embeds, live, shoppers
+from shopfloor import accounts, embeds, live, promotions, shoppers
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Forbidden
@@ -189,6 +189,8 @@ async def leave(
         if framed is None:
             raise PassRefused
         await embeds.leave_frame(tx, shop_id=found.id, framed=framed, shopper=shopper)
+        if framed != shopper:
+            await promotions.give_claims(tx, shop_id=found.id, buyer=framed, to=shopper)
     place = "cart" if hold is None else f"checkout/{hold}"
     if giveaway is not None:
         place = f"giveaways/{giveaway}"

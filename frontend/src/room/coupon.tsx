@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { count, money } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import type { Say } from "../common/words.ts";
+import { useKept } from "./kept.ts";
 import { sent } from "./sent.ts";
 import type { CouponState } from "./state.ts";
 
@@ -49,7 +50,7 @@ export function CouponCard({
   ...props
 }: Props & { readonly path: string; readonly until: (moment: number) => number }) {
   const { coupon, say } = props;
-  const [has, setHas] = useState(false);
+  const [has, setHas] = useKept<boolean>(`coupon.${coupon.id}`);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
   const over = !coupon.open || (coupon.ends_at != null && until(coupon.ends_at) <= 0);

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { count, countdown, money } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import type { Say } from "../common/words.ts";
+import { useKept } from "./kept.ts";
 import { sent } from "./sent.ts";
 import type { GiveawayState } from "./state.ts";
 import { useTicking } from "./ticking.ts";
@@ -59,10 +60,10 @@ export function GiveawayWords({ giveaway, say, language, until }: Props) {
 /** With the button; `page` is the giveaway's own, which works without a script. */
 export function GiveawayCard({ page, ...props }: Props & { readonly page: string }) {
   const { giveaway, say, until } = props;
-  const [number, setNumber] = useState<string>();
+  const [number, setNumber] = useKept<string>(`giveaway.${giveaway.id}`);
   const [problem, setProblem] = useState<string>();
   const [busy, setBusy] = useState(false);
-  const won = number !== undefined && (giveaway.drawn ?? []).some(([, each]) => each === number);
+  const won = number !== null && (giveaway.drawn ?? []).some(([, each]) => each === number);
   const takes = giveaway.state === "open" && until(giveaway.closes_at) > 0;
 
   async function enter(): Promise<void> {
@@ -85,7 +86,7 @@ export function GiveawayCard({ page, ...props }: Props & { readonly page: string
         </p>
       )}
       <p class="room-card-foot">
-        {takes && number === undefined && (
+        {takes && number === null && (
           <button
             type="button"
             class="button buy"
@@ -96,7 +97,7 @@ export function GiveawayCard({ page, ...props }: Props & { readonly page: string
             {say("giveaway.enter")}
           </button>
         )}
-        {number !== undefined && !won && (
+        {number !== null && !won && (
           <span role="status">
             <Icon name="check" /> {say("giveaway.in", { number })}
           </span>

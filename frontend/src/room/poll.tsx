@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { count, countdown } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import type { Say } from "../common/words.ts";
+import { useKept } from "./kept.ts";
 import { sent } from "./sent.ts";
 import type { PollState } from "./state.ts";
 import { useTicking } from "./ticking.ts";
@@ -65,7 +66,7 @@ export function PollWords(props: Props) {
 
 export function PollCard({ path, ...props }: Props & { readonly path: string }) {
   const { poll, say, language, until } = props;
-  const [chosen, choose] = useState<number>();
+  const [chosen, choose] = useKept<number>(`poll.${poll.id}`);
   const [problem, setProblem] = useState<string>();
   const takes = poll.closed !== true && until(poll.closes_at) > 0;
 
@@ -81,7 +82,7 @@ export function PollCard({ path, ...props }: Props & { readonly path: string }) 
       <Head {...props} />
       {poll.answers.map((answer, place) => (
         <div class="poll-answer" key={answer}>
-          {takes && chosen === undefined ? (
+          {takes && chosen === null ? (
             <button type="button" class="button small" onClick={() => void vote(place)}>
               {answer}
             </button>
@@ -97,7 +98,7 @@ export function PollCard({ path, ...props }: Props & { readonly path: string }) 
               )}
             </span>
           )}
-          {(!takes || chosen !== undefined) && <Bar poll={poll} place={place} language={language} />}
+          {(!takes || chosen !== null) && <Bar poll={poll} place={place} language={language} />}
         </div>
       ))}
       {!takes && <p class="soft">{say("poll.closed")}</p>}

@@ -2,6 +2,7 @@
 // that was closed, or a second one, still leads to the checkout.
 
 import type { Wish } from "./buy.ts";
+import { read, write } from "./kept.ts";
 import type { Answer } from "./socket.ts";
 
 /** `url`: a way on. */
@@ -143,23 +144,4 @@ export function loadAttempt(show: number): Attempt | undefined {
 
 export function saveAttempt(show: number, attempt: Attempt | undefined): void {
   write("sessionStorage", `attempt.${show}`, attempt ?? null);
-}
-
-// In a frame a browser may forbid so much as to name them.
-type Shelf = "localStorage" | "sessionStorage";
-
-function read(shelf: Shelf, key: string): unknown {
-  try {
-    return JSON.parse(globalThis[shelf].getItem(key) ?? "null");
-  } catch {
-    return null;
-  }
-}
-
-function write(shelf: Shelf, key: string, value: unknown): void {
-  try {
-    globalThis[shelf].setItem(key, JSON.stringify(value));
-  } catch {
-    // A browser that keeps nothing still buys; only a reload forgets.
-  }
 }

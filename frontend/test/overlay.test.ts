@@ -8,10 +8,10 @@ const line = (id: string): ChatLine => ({ id, name: "Mei", text: id, role: "view
 const state = { viewers: 3, featured: null } as unknown as RoomState;
 
 test("an address chooses what an overlay shows", () => {
-  assert.deepEqual(parts(""), ["card", "coupon", "giveaway", "poll", "pinned", "chat", "code"]);
+  assert.deepEqual(parts(""), ["card", "auction", "coupon", "giveaway", "poll", "pinned", "chat", "code"]);
   assert.deepEqual(parts("parts=code,card"), ["card", "code"]);
   assert.deepEqual(parts("parts=chat,nothing"), ["chat"]);
-  assert.deepEqual(parts("parts=nothing"), ["card", "coupon", "giveaway", "poll", "pinned", "chat", "code"]);
+  assert.deepEqual(parts("parts=nothing"), ["card", "auction", "coupon", "giveaway", "poll", "pinned", "chat", "code"]);
 });
 
 test("an overlay follows the room", () => {

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from shopfloor import (
+    analysis,
     collector,
     integrity,
     invoicing,
@@ -82,6 +83,9 @@ def handlers(settings: Settings) -> Handlers:
             allowed=settings.fetchable,
         )
 
+    async def answer(run: jobs.Run, asked: analysis.OfShop) -> None:
+        await analysis.answer_next(run, asked, lake=settings.lake_dir)
+
     async def forecast(run: jobs.Run, asked: demand_jobs.OfShow) -> None:
         without = await integrity.invalid_of(
             run.db, settings.lake_dir, shop_id=asked.shop_id, show_id=asked.show_id
@@ -101,6 +105,7 @@ def handlers(settings: Settings) -> Handlers:
         RETAIN: retain,
         metrics_jobs.REPORT: report,
         reports.jobs.REPORT: shop_report,
+        analysis.ANSWER: answer,
         demand_jobs.FORECAST: forecast,
         statements.jobs.MAKE: make_statement,
         statements.jobs.PUBLISH: publish_log,

@@ -15,6 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from shopfloor import (
+    analysis,
     documents,
     erasure,
     integrity,
@@ -111,6 +112,13 @@ ORIGINS: Final = Class(
     Ends.ROWS,
     timedelta(days=60),
 )
+ANSWERS: Final = Class(
+    "Rows that were found by questions in SQL",
+    ("analysis.answer",),
+    "To be read and taken away; asked again, they are found again.",
+    Ends.ROWS,
+    timedelta(days=1),
+)
 DECLINES: Final = Class(
     "Declined cards: contact and network of who tried, as hashes",
     ("payments.decline",),
@@ -175,6 +183,13 @@ CLASSES: Final[tuple[Class, ...]] = (
     PAYMENT_MESSAGES,
     DECLINES,
     ORIGINS,
+    ANSWERS,
+    Class(
+        "Questions in SQL: who asked what, when, and what came of it",
+        ("analysis.question",),
+        "They are the record of who looked at raw data.",
+        Ends.NEVER,
+    ),
     Class(
         "Who a buyer is: name, telephone, e-mail and address on orders, names on chat lines",
         ("orders.orders", "orders.search", "chat.line"),
@@ -329,6 +344,7 @@ class Done:
     payment_messages: int = 0
     declines: int = 0
     origins: int = 0
+    answers: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -363,6 +379,7 @@ async def run(db: Database, *, archive: Path, consumers: Collection[str], at: da
         )
         done.declines += await payments.guard.forget(tx, before=at - _after(DECLINES), limit=AT_ONCE)
         done.origins += await integrity.forget_origins(tx, before=at - _after(ORIGINS), limit=AT_ONCE)
+        done.answers += await analysis.forget(tx, before=at - _after(ANSWERS), limit=AT_ONCE)
     if done != Done():
         _log.info("retention.done", **done.as_dict())
     return done

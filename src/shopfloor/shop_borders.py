@@ -49,6 +49,7 @@ _NAMED: Final = {
     "pool_id": "stock.pool",
     "product_id": "catalog.product",
     "request_id": "approvals.request",
+    "question_id": "analysis.question",
     "quote_id": "supply.quote",
     "return_id": "returns.return",
     "run_id": "media.run",

@@ -108,6 +108,7 @@ ROWS_OF = {
     "/console/{shop}/fapiao": (r'/fapiao/([0-9a-f-]{36})"', "SELECT id FROM fapiao.request"),
     "/console/{shop}/returns": (r'/returns/([0-9a-f-]{36})"', "SELECT id FROM returns.return"),
     "/console/{shop}/messages": (r'/messages/([0-9a-f-]{36})"', "SELECT id FROM notifications.notice"),
+    "/console/{shop}/ask": (r'/ask/([0-9a-f-]{36})"', "SELECT id FROM analysis.question"),
     "/console/{shop}/integrity": (r'/integrity/([0-9a-f-]{36})"', "SELECT id FROM integrity.cases"),
     "/console/{shop}/integrity/{case_id}": (r'/orders/([0-9a-f-]{36})"', "SELECT id FROM orders.orders"),
     "/console/{shop}/payments/disputes": (r'/disputes/([0-9a-f-]{36})"', "SELECT id FROM disputes.dispute"),
@@ -206,6 +207,7 @@ ONE_THING = {
     "/console/{shop}/purchase-orders/{order_id}.csv", "/console/{shop}/shows/{show_id}/plan",
     "/console/{shop}/shows/{show_id}/report", "/console/{shop}/shows/{show_id}/report.csv",
     "/console/{shop}/shows/{show_id}/report.parquet", "/console/{shop}/reports", "/console/{shop}/reports.csv",
+    "/console/{shop}/ask/{question_id}", "/console/{shop}/ask/{question_id}/rows.csv", "/console/{shop}/ask/{question_id}/rows.parquet",
     "/console/{shop}/reports.parquet", "/console/{shop}/reports/definitions/{metric}",
     "/console/{shop}/discounts/new", "/console/{shop}/discounts/{discount_id}", "/s/{shop}/coupons/{slug}",
     "/console/{shop}/discounts/{discount_id}/codes.csv", "/console/{shop}/shipping/method", "/console/{shop}/shipping/zone", "/console/{shop}/taxes/rate",
@@ -252,6 +254,8 @@ SELECT 1, id, 'CNY', 1 FROM catalog.product WHERE id > 1;
 INSERT INTO catalog.price (variant_id, minor, valid_from) SELECT id, 900, now() FROM catalog.variant WHERE id > 1;
 INSERT INTO catalog.price (variant_id, minor, valid_from, reason)
 SELECT 1, 900 + n, now(), 'p' || n FROM generate_series(1, %(rows)s) n;
+INSERT INTO analysis.question (id, shop_id, person_id, sql, days, state)
+SELECT gen_random_uuid(), 1, 1, 'SELECT ' || n, 31, 'done' FROM generate_series(1, %(rows)s) n;
 INSERT INTO collections.collection (shop_id, handle, title, position)
 SELECT 1, n::text, 'Collection ' || n, n FROM generate_series(1, %(rows)s) n;
 INSERT INTO collections.member (collection_id, shop_id, product_id, position) SELECT 1, 1, id, id FROM catalog.product;

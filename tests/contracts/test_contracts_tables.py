@@ -17,7 +17,7 @@ SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
     "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "embeds", "catalog", "collector", "inventory", "collections", "stock", "stock_control", "media", "live", "run_of_show", "replays", "rooms", "promotions", "giveaways", "polls", "payment_accounts", "payments", "payment_authorisations", "payment_refunds", "reconciliation", "disputes", "purchases", "policies", "stores", "routing",
     "orders", "chat", "fapiao", "order_lists", "erasure", "returns", "related", "tills", "pickups", "auctions", "order_edits", "dispatch",
-    "live_counters", "metrics", "demand", "supply", "integrity", "reports", "statements", "notices", "letters", "sms", "notifications", "customers", "webhooks", "push", "settlement", "federation",
+    "live_counters", "metrics", "demand", "supply", "integrity", "reports", "analysis", "statements", "notices", "letters", "sms", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {
     "accounts.access_key": "access_keys",

@@ -32,6 +32,7 @@ class Permission(StrEnum):
     MONEY_VIEW = "money.view"
     MONEY_MANAGE = "money.manage"
     REPORT_VIEW = "report.view"
+    LAKE_QUERY = "lake.query"
     INTEGRITY_VIEW = "integrity.view"
     INTEGRITY_RULE = "integrity.rule"
     PLAN_VIEW = "plan.view"
@@ -73,7 +74,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({
     Role.MODERATOR: frozenset({_P.CATALOG_VIEW, _P.SHOW_VIEW, _P.CHAT_MODERATE}),
     Role.FINANCE: frozenset({
         _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW, _P.MONEY_VIEW, _P.MONEY_MANAGE, _P.REPORT_VIEW,
-        _P.INTEGRITY_VIEW, _P.INTEGRITY_RULE, _P.PLAN_VIEW, _P.SUPPLIERS_VIEW, _P.TILL_SELL,
+        _P.LAKE_QUERY, _P.INTEGRITY_VIEW, _P.INTEGRITY_RULE, _P.PLAN_VIEW, _P.SUPPLIERS_VIEW, _P.TILL_SELL,
     }),
     Role.SHOP_ASSISTANT: frozenset({
         _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.STOCK_COUNT, _P.SHOW_VIEW, _P.ORDERS_VIEW, _P.TILL_SELL,
@@ -82,7 +83,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({
     Role.SUPPLIER: frozenset({_P.CATALOG_VIEW}),
     Role.PARTNER: frozenset({_P.CATALOG_VIEW, _P.SHOW_VIEW}),
     Role.ANALYST: frozenset({
-        _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.REPORT_VIEW, _P.INTEGRITY_VIEW, _P.PLAN_VIEW,
+        _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.REPORT_VIEW, _P.LAKE_QUERY, _P.INTEGRITY_VIEW, _P.PLAN_VIEW,
     }),
 })  # fmt: skip
 

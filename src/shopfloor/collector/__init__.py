@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from shopfloor.collector import lake
 from shopfloor.collector.audit import audit
-from shopfloor.collector.compaction import compact, forget_writers
+from shopfloor.collector.compaction import compact, forget_writers, hour_of
 from shopfloor.collector.copying import begin_copy, facts_in
 from shopfloor.collector.endpoint import Endpoint
 from shopfloor.collector.exporting import Wanted, export
@@ -74,6 +74,7 @@ __all__ = [
     "facts_in",
     "forget_writers",
     "from_fact",
+    "hour_of",
     "judge",
     "lake",
     "rebuild_index",

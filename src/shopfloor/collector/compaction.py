@@ -108,6 +108,7 @@ def forget_writers(directory: Path) -> int:
 
 
 def hour_of(file: SealedFile) -> datetime:
+    """The hour in which its events were received."""
     text = file.path.partition("hour=")[2].partition("/")[0]
     return datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC)
 

@@ -48,6 +48,7 @@ from shopfloor.web import (
 from shopfloor.web.compression import Compress
 from shopfloor.web.console import (
     account,
+    ask,
     brand,
     collections,
     discounts,
@@ -120,7 +121,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, giveaway_desk, auction_desk, room_cards, report, reports, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores, routing, dispatch,
+        sign_in, account, overview, networks, shows, studio, giveaway_desk, auction_desk, room_cards, report, reports, ask, integrity, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, embeds, fapiao_desk, product_list, collections, tills, pickups, stores, routing, dispatch,
         product_import, product_grid, product_pictures, products, stock_grid, stock_papers, stock, suppliers, receiving, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks, statements,
     ]  # fmt: skip

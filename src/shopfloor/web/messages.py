@@ -13,6 +13,9 @@ MESSAGES: Final = {
     # of no module in particular
     "bug": N_("Something went wrong on our side. It has been logged; try again in a moment."),
     "conflict": N_("This is no longer possible. Refresh and look again."),
+    "analysis.bad_question": N_("Write a question in SQL, up to 10,000 characters."),
+    "analysis.still_running": N_("Your last question is still running. Cancel it, or wait until it ends."),
+    "analysis.unknown_question": N_("Question not found, or its rows are gone."),
     "database.unstorable": N_("Something in this request can't be saved: special characters or numbers that are too large."),
     "database.away": N_("The shop is briefly unavailable. Try again in a moment; nothing was lost."),
     "forbidden": N_("Your role in this shop doesn't allow this."),

@@ -63,6 +63,7 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "studio": Place("/shows/{show_id}/studio", _P.SHOW_VIEW, N_("Studio")),
         "report": Place("/shows/{show_id}/report", _P.REPORT_VIEW, N_("Report")),
         "reports": Place("/reports", _P.REPORT_VIEW, N_("Reports"), "chart"),
+        "ask": Place("/ask", _P.LAKE_QUERY, N_("Ask in SQL")),
         "statements": Place("/statements", _P.REPORT_VIEW, N_("Signed statements")),
         "integrity": Place("/integrity", _P.INTEGRITY_VIEW, N_("Invalid traffic"), "shield"),
         "plan": Place("/shows/{show_id}/plan", _P.PLAN_VIEW, N_("Plan")),

@@ -37,6 +37,7 @@ RETAIN_EVERY: Final = 3600.0
 READ_SHOWS_EVERY: Final = 120.0
 REMIND_EVERY: Final = 60.0
 LOOK_AGAIN_EVERY: Final = 600.0
+WEEKLY_EVERY: Final = 300.0
 DROP_BASKETS_EVERY: Final = 60.0
 POST_COUNTS_EVERY: Final = 30.0
 LOOK_FOR_LOW_EVERY: Final = 60.0
@@ -127,10 +128,13 @@ async def ask_to_retain(tx: Tx) -> None:
 
 
 def periodic(
-    read_shows_on_air: Callable[[Tx], Awaitable[None]], remind: Callable[[Tx], Awaitable[object]]
+    read_shows_on_air: Callable[[Tx], Awaitable[None]],
+    remind: Callable[[Tx], Awaitable[object]],
+    tell_of_weeks: Callable[[Tx], Awaitable[object]],
 ) -> Sequence[Periodic]:
     return [
         Periodic("messages.remind", REMIND_EVERY, remind),
+        Periodic("messages.weekly", WEEKLY_EVERY, tell_of_weeks),
         Periodic("tills.baskets", DROP_BASKETS_EVERY, tills.registers.drop_lapsed),
         Periodic("stock_control.post", POST_COUNTS_EVERY, stock_control.counts.resume),
         Periodic("stock_control.low", LOOK_FOR_LOW_EVERY, stock_control.low.look_at_all),

@@ -282,6 +282,12 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
+        "Of which weeks members were told by mail, and who wants no such mail",
+        ("notifications.weekly", "notifications.weekly_off"),
+        "So that each week is told once, and what was turned off stays so.",
+        Ends.NEVER,
+    ),
+    Class(
         "Whose order is told by SMS, and to what words the buyer said yes",
         ("notifications.sms_wanted",),
         "The number is that of the order, and goes with it. That somebody said yes is evidence.",

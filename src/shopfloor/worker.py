@@ -165,7 +165,9 @@ def loops(
             job_handlers.handlers(settings),
             start_in(settings, db.dsn),
             arrivals,
-            periodic=job_handlers.periodic(wiring.read_shows_on_air, telling.remind),
+            periodic=job_handlers.periodic(
+                wiring.read_shows_on_air, telling.remind, notifications.weekly.look
+            ),
         ),
     ]
 

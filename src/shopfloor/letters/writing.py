@@ -19,6 +19,7 @@ from shopfloor.accounts import Shop
 from shopfloor.kernel import addresses
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.records import dataclass
+from shopfloor.letters import weekly
 from shopfloor.letters.models import Wording, fill, one_line
 from shopfloor.letters.order_queries import Told, ToldBundle, ToldLine
 from shopfloor.letters.texts import LOCALES, ROLES, TEXTS, WORDS, language_for
@@ -119,6 +120,9 @@ class _Speech:
         """With the year and the second, for what is a proof."""
         there = at.astimezone(self.zone)
         return f"{self.day(there.date())} {there:%H:%M:%S} {self.zone_name(there)}"
+
+    def titled(self, title: str, titles: Any) -> str:
+        return _titled(title, titles, self)
 
     def zone_name(self, there: datetime) -> str:
         name = f"{there:%Z}"
@@ -227,6 +231,8 @@ def _values(about: About, context: Context, speech: _Speech) -> dict[str, str]:
             values[name] = str(facts[name])
     if "titles" in facts or "title" in facts:
         values["show"] = _titled(facts.get("title", ""), facts.get("titles"), speech)
+    if about.kind is Kind.WEEK_REPORT:
+        values |= weekly.values(facts, speech)
     if about.kind is Kind.REFUND_ASKED:
         values["who"] = str(facts.get("who") or speech.words["a_member"])
     if "role" in facts:
@@ -426,6 +432,8 @@ def _about_money(about: About, speech: _Speech) -> list[Fact]:
     words, facts = speech.words, about.facts
     if about.kind not in TO_MERCHANT:
         return []
+    if about.kind is Kind.WEEK_REPORT:
+        return [Fact(each.label, each.value, each.strong) for each in weekly.facts(facts, speech)]
     found: list[Fact] = []
     due = _moment(facts.get("due_at"))
     if due is not None and about.kind in {Kind.DISPUTE_OPENED, Kind.DISPUTE_DUE}:
@@ -462,6 +470,8 @@ def _notes(about: About, context: Context, speech: _Speech) -> list[str]:
     notes: list[str] = []
     if about.kind is Kind.PLACE_OFFERED:
         notes.append(words["same_browser"])
+    if about.kind is Kind.WEEK_REPORT:
+        notes += weekly.notes(facts, speech)
     if order is None:
         return notes
     if about.kind is Kind.ORDER_PLACED:
@@ -534,6 +544,7 @@ def _footer(about: About, context: Context, speech: _Speech) -> list[str]:
         Kind.CONTACT_CODE: "about_account",
         Kind.CONTACT_CHANGED: "about_account",
         **dict.fromkeys(TO_MERCHANT, "about_work"),
+        Kind.WEEK_REPORT: "about_week",
     }.get(about.kind, "about_order")
     answer = [speech.words["answer_to"]] if context.may_answer and about_what != "about_account" else []
     return [*answer, speech.say(about_what, shop=context.shop.name)]
@@ -647,6 +658,8 @@ def sample(
             return About(kind, "", language, {"role": "host", "expires_at": later}), None, []
         case Kind.WEBHOOK_STOPPED:
             return About(kind, "", language, {"address": "https://erp.example/hook", "days": 5}), None, []
+        case Kind.WEEK_REPORT:
+            return About(kind, "", language, weekly.sample(now, zh=zh, price=price)), None, []
         case kind if kind in TO_MERCHANT:
             facts = {
                 "amount_minor": price, "number": 1042, "due_at": later, "reason": "fraudulent", "provider": "Stripe",

@@ -57,6 +57,7 @@ class Kind(StrEnum):
     PROVIDER_SILENT = "provider_silent"
     PAYMENTS_PAUSED = "payments_paused"
     REFUND_ASKED = "refund_asked"
+    WEEK_REPORT = "week_report"
     TEST = "test"
 
     @property
@@ -129,6 +130,7 @@ _ABOUT_PAYMENT: Final = frozenset({
 TO_MERCHANT: Final = frozenset({
     Kind.DISPUTE_OPENED, Kind.DISPUTE_DUE, Kind.DISPUTE_ENDED, Kind.REFUND_FAILED, Kind.DIFFERENCE_OPENED,
     Kind.PROVIDER_SILENT, Kind.PAYMENTS_PAUSED, Kind.REFUND_ASKED, Kind.CAPTURE_FAILED, Kind.AUTHORISATION_ENDING,
+    Kind.WEEK_REPORT,
 })  # fmt: skip
 
 _DAYS: Final = timedelta(days=4)
@@ -178,6 +180,7 @@ TRAITS: Final[Mapping[Kind, Traits]] = {
     Kind.PROVIDER_SILENT: Traits(1, timedelta(days=1), asked_for=True),
     Kind.PAYMENTS_PAUSED: Traits(0, timedelta(days=1), asked_for=True),
     Kind.REFUND_ASKED: Traits(2, _DAYS, asked_for=True),
+    Kind.WEEK_REPORT: Traits(3, timedelta(days=3)),
     Kind.TEST: Traits(0, timedelta(minutes=10), asked_for=True),
 }
 

@@ -11,6 +11,7 @@ from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now, whole_number
 from shopfloor.notices import queries, readers
 from shopfloor.notices.models import (
+    TO_MERCHANT,
     TRAITS,
     Channel,
     Kind,
@@ -49,8 +50,11 @@ async def tell(tx: Tx, notice: NewNotice, *, box: Box | None = None, secret: str
     elif by_mail and is_nowhere(recipient):
         state, code = State.KEPT, "nowhere"
     # Who wants no SMS gets none, whatever it is about: there is the mail; but what was asked for just now.
-    elif (traits.may_unsubscribe if by_mail else not traits.asked_for) and await readers.is_unsubscribed(
-        tx, shop_id=notice.shop_id, address=recipient
+    # Members turn off what they are told each on its own: who buys here too is not meant.
+    elif (
+        notice.kind not in TO_MERCHANT
+        and (traits.may_unsubscribe if by_mail else not traits.asked_for)
+        and await readers.is_unsubscribed(tx, shop_id=notice.shop_id, address=recipient)
     ):
         state, code = State.DROPPED, "unsubscribed"
     is_new = await queries.insert_notice(

@@ -3,6 +3,7 @@
 Promise: nothing goes out for people who cannot exist, and nobody is told what they did not ask for or need.
 """
 
+from shopfloor.notifications import weekly
 from shopfloor.notifications.models import MailServer, Security, ShowIsOver
 from shopfloor.notifications.readers import Reader
 from shopfloor.notifications.service import (
@@ -47,4 +48,5 @@ __all__ = [
     "tell_of_place",
     "trouble",
     "unsubscribe",
+    "weekly",
 ]

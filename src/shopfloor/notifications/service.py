@@ -13,8 +13,18 @@ from shopfloor.kernel.secrets import Box, CannotOpen
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import new_id, now
 from shopfloor.letters import Shown, language_for
-from shopfloor.notices import TRAITS, Channel, Kind, NewNotice, NotAnAddress, Notice, Trouble, is_address
-from shopfloor.notifications import reader_queries, settings_queries
+from shopfloor.notices import (
+    TO_MERCHANT,
+    TRAITS,
+    Channel,
+    Kind,
+    NewNotice,
+    NotAnAddress,
+    Notice,
+    Trouble,
+    is_address,
+)
+from shopfloor.notifications import reader_queries, settings_queries, weekly
 from shopfloor.notifications.models import (
     CannotGoAgain,
     MailServer,
@@ -233,16 +243,24 @@ async def tell_of_place(
 
 
 async def unsubscribe(tx: Tx, *, shop_id: int, notice_id: UUID) -> None:
-    """Nothing but what their orders need goes to the reader of this message from now on.  Raises UnknownNotice."""
+    """Nothing but what their orders need goes to the reader of this message from now on; to a member, no mail about a
+    week.  Raises UnknownNotice.
+    """
     found = await notices.notice(tx, shop_id=shop_id, notice_id=notice_id)
     if not found.recipient:
+        return
+    if found.kind is Kind.WEEK_REPORT:
+        person_id = int(found.facts["person_id"])
+        await weekly.turn_off(tx, shop_id=shop_id, person_id=person_id, email=found.recipient)
         return
     await notices.readers.unsubscribe(tx, shop_id=shop_id, address=found.recipient)
     await notices.readers.drop_queued_to(
         tx,
         shop_id=shop_id,
         recipient=found.recipient,
-        kinds=[str(kind) for kind, traits in TRAITS.items() if traits.may_unsubscribe],
+        kinds=[
+            str(kind) for kind, traits in TRAITS.items() if traits.may_unsubscribe and kind not in TO_MERCHANT
+        ],
     )
 
 

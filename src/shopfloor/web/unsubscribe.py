@@ -50,8 +50,11 @@ async def unsubscribe_page(request: Request, shop: str, notice_id: UUID, db: Db)
     """Changes nothing: programs that check mail open its links."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        await notices.notice(tx, shop_id=found.id, notice_id=notice_id)
-    return render(request, "shop/unsubscribe.html", shop=found, notice_id=notice_id, done=False)
+        message = await notices.notice(tx, shop_id=found.id, notice_id=notice_id)
+    weekly = message.kind is notices.Kind.WEEK_REPORT
+    return render(
+        request, "shop/unsubscribe.html", shop=found, notice_id=notice_id, weekly=weekly, done=False
+    )
 
 
 @router.post("/s/{shop}/unsubscribe/{notice_id}")
@@ -60,7 +63,9 @@ async def unsubscribe(request: Request, shop: str, notice_id: UUID, db: Db) -> R
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         await notifications.unsubscribe(tx, shop_id=found.id, notice_id=notice_id)
-    return render(request, "shop/unsubscribe.html", shop=found, notice_id=notice_id, done=True)
+        message = await notices.notice(tx, shop_id=found.id, notice_id=notice_id)
+    weekly = message.kind is notices.Kind.WEEK_REPORT
+    return render(request, "shop/unsubscribe.html", shop=found, notice_id=notice_id, weekly=weekly, done=True)
 
 
 @router.post("/s/{shop}/live/{show_id:id}/remind")

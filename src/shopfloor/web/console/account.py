@@ -7,7 +7,7 @@ from fastapi import Form, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import access_keys, accounts, auth, forms
+from shopfloor import access_keys, accounts, auth, forms, notifications
 from shopfloor.auth.api import SESSION_COOKIE, SignedIn, prove, set_device, set_session
 from shopfloor.kernel import late
 from shopfloor.kernel.errors import Refusal
@@ -56,6 +56,12 @@ async def _page(
     async with db.transaction() as tx:
         sessions = await auth.open_sessions(tx, person_id=person.id, session_token=token)
         factor = await auth.second_factor.second_factor_of(tx, person_id=person.id)
+        reading = [
+            each
+            for each in await accounts.memberships(tx, person.id)
+            if each.role in notifications.weekly.SEE_REPORTS
+        ]
+        unwanted = await notifications.weekly.unwanted_of(tx, person_id=person.id)
     return render(
         request,
         "console/account.html",
@@ -64,6 +70,7 @@ async def _page(
         errors=errors or {},
         sessions=[(each, device_words(each.device)) for each in sessions],
         factor=factor,
+        weekly=[(each.shop, each.shop.id not in unwanted) for each in reading],
         status=status,
     )
 
@@ -102,6 +109,22 @@ async def change_person(
     response = _back(request, N_("Saved."))
     set_device(request, response, email)
     return response
+
+
+@router.post("/account/weekly")
+async def change_weekly(
+    request: Request, person: SignedIn, db: Db, shop: Text = "", wanted: Text = ""
+) -> Response:
+    """The mail about the week of a shop this person belongs to: on with `wanted`, off without."""
+    async with db.transaction() as tx:
+        actor = await accounts.actor_of(tx, person_id=person.id, shop_slug=shop)
+        if wanted:
+            await notifications.weekly.turn_on(tx, shop_id=actor.shop_id, person_id=person.id)
+        else:
+            await notifications.weekly.turn_off(
+                tx, shop_id=actor.shop_id, person_id=person.id, email=person.email
+            )
+    return _back(request, N_("Saved."))
 
 
 @router.post("/account/password")

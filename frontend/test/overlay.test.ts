@@ -11,7 +11,16 @@ test("an address chooses what an overlay shows", () => {
   assert.deepEqual(parts(""), ["card", "auction", "coupon", "giveaway", "poll", "pinned", "chat", "code"]);
   assert.deepEqual(parts("parts=code,card"), ["card", "code"]);
   assert.deepEqual(parts("parts=chat,nothing"), ["chat"]);
-  assert.deepEqual(parts("parts=nothing"), ["card", "auction", "coupon", "giveaway", "poll", "pinned", "chat", "code"]);
+  assert.deepEqual(parts("parts=nothing"), [
+    "card",
+    "auction",
+    "coupon",
+    "giveaway",
+    "poll",
+    "pinned",
+    "chat",
+    "code",
+  ]);
 });
 
 test("an overlay follows the room", () => {

@@ -60,7 +60,9 @@ class Tenant:
     ids: dict[str, str]
 
     def path(self, template: str, **ids: str) -> str:
-        known = self.ids | ids
+        # What a store sends is another parcel than what is collected there.
+        sent = {"parcel_id": self.ids["sent_parcel"]} if "/dispatch/" in template else {}
+        known = self.ids | sent | ids
         return re.sub(r"\{(\w+)\}", lambda gap: known.get(gap[1], "1"), template)
 
 
@@ -522,6 +524,20 @@ def packed(database: "psycopg.Connection[Any]", shop_id: int, ids: Mapping[str, 
         "INSERT INTO fulfilment.parcel_line (parcel_id, line_id, variant_id, quantity) VALUES (%s, %s, %s, 1)",
         [parcel, ids["line_id"], ids["variant_id"]],
     )
+    task = uuid.uuid4()
+    database.execute(
+        """
+        INSERT INTO fulfilment.parcel (id, shop_id, order_id, order_number, position, hold_id, location_id, delivery, state)
+        SELECT %s, o.shop_id, o.id, o.number, 2, o.hold_id, l.id, 'ship', 'to_pick'
+          FROM orders.orders o JOIN stock.location l ON l.shop_id = o.shop_id AND l.kind = 'store'
+         WHERE o.id = %s ORDER BY l.id LIMIT 1
+        """,
+        [task, order],
+    )
+    database.execute(
+        "INSERT INTO fulfilment.parcel_line (parcel_id, line_id, variant_id, quantity) VALUES (%s, %s, %s, 1)",
+        [task, ids["line_id"], ids["variant_id"]],
+    )
     carrier = database.execute(
         "INSERT INTO fulfilment.carrier (shop_id, name, tracking_url) VALUES (%s, 'Ours', '') RETURNING id",
         [shop_id],
@@ -595,7 +611,7 @@ def packed(database: "psycopg.Connection[Any]", shop_id: int, ids: Mapping[str, 
     assert carrier is not None
     return {
         "question_id": str(question),
-        "parcel_id": str(parcel), "carrier_id": str(carrier[0]), "document_id": str(document), "sheet_id": str(sheet),
+        "parcel_id": str(parcel), "sent_parcel": str(task), "carrier_id": str(carrier[0]), "document_id": str(document), "sheet_id": str(sheet),
         "return_id": str(back), "fapiao_id": str(asked), "paper_id": str(paper), "file_id": str(file),
     }  # fmt: skip
 
@@ -613,7 +629,9 @@ def value_for(tenant: Tenant, name: str, path: str) -> str | None:
     ids = tenant.ids
     stem = re.sub(r"s$", "", name)
     for known in (stem, f"{stem}_id", f"{stem.split('_')[-1]}_id"):
-        if known == "line_id" and not any(part in path for part in ("/orders/", "/fulfilment/", "/returns")):
+        if known == "line_id" and not any(
+            part in path for part in ("/orders/", "/fulfilment/", "/returns", "/dispatch/")
+        ):
             return ids["chat_line"]
         if known == "order_id" and "purchase" in path:
             return ids["purchase_order_id"]

@@ -445,9 +445,8 @@ async def test_a_round_is_a_job_that_is_asked_for_every_hour(
     market: Market, dsn: str, tmp_path: Path
 ) -> None:
     settings = Settings(data_dir=tmp_path, database_url=dsn)
-    periodic = {
-        each.name: each for each in job_handlers.periodic(wiring.read_shows_on_air, wiring.read_shows_on_air)
-    }
+    nothing = wiring.read_shows_on_air
+    periodic = {each.name: each for each in job_handlers.periodic(nothing, nothing, nothing)}
     assert periodic["retention.round"].seconds == 3600
     async with market.db.transaction() as tx:
         await periodic["retention.round"].act(tx)

@@ -29,11 +29,11 @@ class UnitsIn(BaseModel):
 
 
 class PassOnIn(BaseModel):
-    """`reason`: not_found and damaged units leave what the store has for sale; `other` needs a note.  Without `units` all of it."""
+    """`reason`: not_found and damaged units leave what the store has for sale; `other` needs a note.  Without `lines` all of it."""
 
     reason: Literal["not_found", "damaged", "no_time", "closed", "other"]
     note: str = Field("", max_length=400)
-    units: list[UnitsIn] = Field(default_factory=list[UnitsIn], max_length=200)
+    lines: list[UnitsIn] = Field(default_factory=list[UnitsIn], max_length=200)
 
 
 @router.get("")
@@ -86,7 +86,7 @@ async def accept_task(parcel_id: UUID, actor: Assistant, db: Db) -> Task:
 async def pass_on_task(parcel_id: UUID, body: PassOnIn, actor: Assistant, db: Db) -> Task:
     """The next location by the rules sends it; what no other has stays, and is stuck."""
     units: dict[int, int] = {}
-    for each in body.units:
+    for each in body.lines:
         units[each.line_id] = min(MAX_QUANTITY, units.get(each.line_id, 0) + each.quantity)
     async with db.transaction() as tx:
         await service.pass_on(

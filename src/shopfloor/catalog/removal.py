@@ -26,6 +26,7 @@ GOES_ALONG: Final = frozenset(
 )  # fmt: skip
 # What keeps it, by the table that names it.
 REASONS: Final[Mapping[str, str]] = {
+    "auctions.auction": "show",
     "demand.line": "forecast",
     "demand.observation": "forecast",
     "fulfilment.parcel_line": "sold",
@@ -50,6 +51,7 @@ REASONS: Final[Mapping[str, str]] = {
     "stock.level": "stock",
     "stock_control.count_entry": "stock",
     "stock_control.count_line": "stock",
+    "stock_control.safety": "stock",
     "stock_control.threshold": "stock",
     "stock_control.transfer_line": "stock",
     "supply.plan_line": "plan",

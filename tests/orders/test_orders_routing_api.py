@@ -62,7 +62,7 @@ async def test_the_list_is_replaced_as_it_was_read(market: Market, client: httpx
 async def test_limits_what_if_and_who_changed_them(market: Market, client: httpx.AsyncClient) -> None:
     shelf = market.location_id
     answer = await client.put(f"/routing/limits/{shelf}", json={"per_day": 3, "cut_off": 900})
-    assert answer.json() == {"location_id": shelf, "per_day": 3, "cut_off": 900}
+    assert answer.json() == {"location_id": shelf, "per_day": 3, "cut_off": 900, "accept_hours": None}
     assert (await client.get("/routing/limits")).json() == {"limits": [answer.json()]}
     # Once: the same again is no change.
     await client.put(f"/routing/limits/{shelf}", json={"per_day": 3, "cut_off": 900})

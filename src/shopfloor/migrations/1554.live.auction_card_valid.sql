@@ -1,0 +1,1 @@
+ALTER TABLE live.card VALIDATE CONSTRAINT card_kind_check;

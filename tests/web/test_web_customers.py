@@ -500,7 +500,7 @@ async def test_all_that_is_kept_can_be_downloaded(stage: Stage, box: secrets.Box
     kept = answer.json()
     assert set(kept) == {
         "customer", "orders", "addresses", "consents", "sessions", "notes_of_the_shop", "messages", "reminders",
-        "unsubscribed", "unsubscribed_from_sms", "chat", "giveaways", "browsers",
+        "unsubscribed", "unsubscribed_from_sms", "chat", "bids", "giveaways", "browsers",
     }  # fmt: skip
     assert [each["order"]["id"] for each in kept["orders"]] == [str(mine)]
     assert kept["orders"][0]["in_account_because"] == "contact"
